@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Espalier: an IPsec-VPN gateway with an XDP/eBPF dataplane. `make help` lists the targets.
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+V       ?= 0
+
+CLANG   ?= clang-19
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+ARCH    := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+VERSION := 0.1.0
+
+Q        = $(if $(filter 1,$(V)),,@)
+say      = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(patsubst $(BUILD)/%,%,$(2))';)
+
+PKGS     = libbpf libnl-route-3.0 libnl-3.0 libmnl yaml-0.1 jansson libsystemd libcap-ng
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
+LIBS     = $(shell pkg-config --libs $(PKGS))
+WARN     = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+CFLAGS  ?= -O2 -g
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(WARN) $(CFLAGS) \
+	     -Iinclude -I$(BUILD) $(PKG_CFLAGS)
+BPF_CFLAGS = -std=gnu11 -O2 -g -mcpu=v3 -target bpf -Wall -Wextra -Werror -D__TARGET_ARCH_$(ARCH) \
+	     -Iinclude -Ibpf -idirafter /usr/include/$(shell uname -m)-linux-gnu
+
+include tests/tests.mk
+
+CORE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/core/*.c))
+WIRE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/wire/*.c))
+IO    := $(patsubst %.c,$(BUILD)/%.o,$(filter-out user/io/replay%.c,$(wildcard user/io/*.c)))
+DAEMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/gateway*.c user/show.c user/main.c))
+CLI   := $(patsubst %.c,$(BUILD)/%.o,user/espalier.c $(wildcard user/cli/*.c))
+MAN   := $(patsubst doc/%.scd,$(BUILD)/man/%,$(wildcard doc/*.scd))
+SKEL  := $(BUILD)/gateway.skel.h
+
+.PHONY: all
+all: $(BUILD)/espalierd $(BUILD)/espalier $(MAN) ## build everything into build/
+
+$(BUILD)/libcore.a: $(CORE)
+$(BUILD)/libwire.a: $(WIRE)
+$(BUILD)/lib%.a:
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/espalierd: $(DAEMON) $(IO) $(BUILD)/user/io/xfrm_backend.o $(BUILD)/libwire.a $(BUILD)/libcore.a
+	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter-out $(BUILD)/user/io/xfrm_backend.o,$(DAEMON) $(IO)) $(BUILD)/user/io/xfrm_backend.o $(BUILD)/libwire.a $(BUILD)/libcore.a $(LIBS)
+
+$(BUILD)/espalier: $(CLI) $(BUILD)/libwire.a $(BUILD)/libcore.a
+	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/%.o: %.c
+	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The dataplane: object, then skeleton. What loads it depends on the skeleton.
+$(BUILD)/gateway.bpf.o: bpf/gateway.bpf.c $(wildcard bpf/*.h include/*.h)
+	$(call say,BPF,$@)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@.tmp && mv $@.tmp $@
+$(BUILD)/user/io/dataplane.o: $(SKEL)
+
+$(BUILD)/man/%: doc/%.scd
+	$(call say,MAN,$@)mkdir -p $(@D) && scdoc < $< > $@
+
+.PHONY: deps
+deps: ## install the Debian packages that this needs (packages.debian)
+	$(Q)vm/deps packages.debian
+
+.PHONY: install
+install: all ## install below $(DESTDIR)$(PREFIX)
+	install -D -m 0755 $(BUILD)/espalierd $(DESTDIR)$(PREFIX)/sbin/espalierd
+	install -D -m 0755 $(BUILD)/espalier $(DESTDIR)$(PREFIX)/bin/espalier
+	install -D -m 0644 examples/espalier.yaml $(DESTDIR)$(PREFIX)/share/doc/espalier/examples/espalier.yaml
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|g' user/espalierd.service.in > $(DESTDIR)$(PREFIX)/lib/systemd/system/espalierd.service
+	for page in $(MAN); do install -D -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile tests/tests.mk | column -t -s '|'
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

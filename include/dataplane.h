@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every struct that crosses between the BPF programs and the controller, and the sizes of the maps.
+ *
+ * Byte order: addresses are in network order as on the wire (__be32, __u8[16]); everything else is
+ * in host order. Ids (table, attachment, tunnel, device, group) are small numbers that the
+ * controller hands out; map `names` remembers them across its restarts.
+ */
+#ifndef ESPALIER_DATAPLANE_H
+#define ESPALIER_DATAPLANE_H
+
+#include <linux/types.h>
+#include "reasons.h"
+
+#define MAX_ATTACHMENTS	 1024
+#define MAX_TUNNELS	 1024
+#define MAX_GROUPS	 4096
+#define MAX_ASSOCIATIONS 4096
+#define MAX_ROUTES_V4	 1100000
+#define MAX_ROUTES_V6	 400000
+#define GROUP_BUCKETS	 256
+#define NO_TUNNEL	 0xffffffffu
+#define NO_TABLE	 0xffffffffu
+#define ETH_HEADER_LEN	 14
+
+/* Where a packet came in: the key of map `associations`. VLAN ids are 0 where there is no tag. */
+struct association_key {
+	__u32 ifindex;
+	__u16 outer_vlan;
+	__u16 inner_vlan;
+};
+
+#define ASSOCIATION_NO_ROUTE_PASS 0x01 /* on_no_route: pass [D8] */
+#define ASSOCIATION_TAGGED_TOO	  0x02 /* the device also has tagged attachments: see steer.h */
+#define ASSOCIATION_L3		  0x04 /* no MAC addresses (xfrm interface, TUN) */
+
+/* What a packet that came in there is subject to [D7 S8]. */
+struct association {
+	__u32 table;	    /* looked up by destination; NO_TABLE: attached but not associated [D8] */
+	__u32 attachment;   /* counted under */
+	__u32 tunnel;	    /* the tunnel it came out of, or NO_TUNNEL */
+	__u32 source_table; /* the source must match a route here [strict source check], or NO_TABLE */
+	__u8 flags;	    /* ASSOCIATION_* */
+	__u8 l2_len;	    /* bytes before the IP header on tc ingress: 14 (also xfrm), 0 for a TUN */
+	__u8 mac[6];	    /* the device's own address; frames for others are not ours */
+};
+
+/* One LPM trie per family. prefixlen counts the 32 bits of table too. */
+struct route_key_v4 {
+	__u32 prefixlen;
+	__u32 table;
+	__be32 address;
+};
+
+struct route_key_v6 {
+	__u32 prefixlen;
+	__u32 table;
+	__u8 address[16];
+};
+
+#define TABLE_BITS 32
+
+enum verdict {
+	VERDICT_GROUP = 1, /* target: group id */
+	VERDICT_DEVICE,	   /* target: attachment id, in map `devices` */
+	VERDICT_LOCAL,	   /* to the kernel */
+	VERDICT_BLACKHOLE,
+};
+
+struct route {
+	__u8 verdict;	 /* enum verdict */
+	__u8 prefix_len; /* of the matched prefix, 0..128, for explain */
+	__u16 reserved;
+	__u32 target;
+};
+
+/*
+ * A bucket's tunnel, and the tunnel that ecmp_fill() gives this bucket once the first one is lost:
+ * the spare is what makes the skip in the program equal to the group as it is rewritten later.
+ */
+struct bucket {
+	__u16 tunnel;
+	__u16 spare;
+};
+
+#define BUCKET_EMPTY 0xffff
+
+struct group {
+	struct bucket buckets[GROUP_BUCKETS];
+};
+
+struct tunnel {
+	__u32 ifindex; /* the xfrm interface; 0: gone */
+	__u32 mtu;     /* largest IP packet, bytes */
+	__u32 attachment;
+	__u32 reserved;
+};
+
+/* A VPC or VBR as destination, by attachment id. */
+struct device {
+	__u32 ifindex;	 /* device to redirect to (the kernel's VLAN device where there is one) */
+	__u32 mtu;	 /* largest IP packet, bytes */
+	__u16 push_vlan; /* tag to push (no kernel VLAN device), or 0 */
+	__u8 has_next_hop_v4;
+	__u8 has_next_hop_v6;
+	__be32 next_hop_v4; /* gateway in the VPC; else the destination itself is the neighbour */
+	__u8 next_hop_v6[16];
+};
+
+struct counter {
+	__u64 packets;
+	__u64 bytes; /* of the IP packet, without L2 headers and padding */
+};
+
+/* reason_counters: index attachment * REASON_COUNT + reason. A packet is counted where it came in.
+ * tunnel_counters, device_counters: index id * DIRECTIONS + direction. */
+enum direction { DIRECTION_IN, DIRECTION_OUT, DIRECTIONS };
+
+/* XDP metadata: the decision, for the tc program of the same device. */
+#define DECISION_MAGIC 0xe5
+
+struct decision {
+	__u8 magic;
+	__u8 reason; /* enum reason; KERNEL kinds: tc passes the packet on untouched */
+	__u16 outer_vlan;
+	__u32 target; /* TO_TUNNEL: tunnel id, TO_DEVICE: attachment id */
+};
+
+/* Flow hash modes [D12]. */
+enum hash_mode { HASH_L4, HASH_L3, HASH_SYMMETRIC };
+
+/*
+ * The explain program's packet starts with this; the frame to be explained follows. Questions in,
+ * answers out, in place.
+ */
+struct explain {
+	struct association_key in;
+	__u32 reason;	  /* enum reason */
+	__u32 table;	  /* looked up, or NO_TABLE */
+	__u32 matched;	  /* 1: a route matched */
+	struct route route;
+	__u32 hash;	  /* flow hash */
+	__u32 bucket;	  /* index into the group */
+	__u32 tunnel;	  /* chosen, or NO_TUNNEL */
+	__u32 skipped;	  /* 1: the bucket's first tunnel was not live */
+	__u32 attachment; /* that it came from, or is sent to for TO_DEVICE */
+	__u32 reserved;
+};
+
+/* Names of ids, kept for the controller's restart; no program reads this map. */
+enum name_kind { NAME_TABLE, NAME_ATTACHMENT, NAME_TUNNEL, NAME_CONNECTION_TABLE };
+
+struct name_key {
+	__u32 kind;
+	__u32 id;
+};
+
+#define NAME_LEN 64
+
+struct name {
+	char text[NAME_LEN];
+};
+
+_Static_assert(sizeof(struct association_key) == 8, "association_key");
+_Static_assert(sizeof(struct association) == 24, "association");
+_Static_assert(sizeof(struct route_key_v4) == 12, "route_key_v4");
+_Static_assert(sizeof(struct route_key_v6) == 24, "route_key_v6");
+_Static_assert(sizeof(struct route) == 8, "route");
+_Static_assert(sizeof(struct group) == 1024, "group");
+_Static_assert(sizeof(struct tunnel) == 16, "tunnel");
+_Static_assert(sizeof(struct device) == 32, "device");
+_Static_assert(sizeof(struct decision) == 8, "decision");
+_Static_assert(sizeof(struct explain) == 56, "explain");
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The configuration as decoded: what the operator wants, in the words of doc/espalier.yaml(5).
+ * wire/config.c fills it, rules.c judges it, everything else reads it. Immutable once judged.
+ *
+ * All strings and arrays belong to the struct config; config_free() is their one end.
+ */
+#ifndef ESPALIER_CONFIG_H
+#define ESPALIER_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "prefix.h"
+
+#define TUNNELS_PER_CONNECTION 2
+#define VLANS_PER_ATTACHMENT   2
+#define DEFAULT_LOCAL_ASN      45104u
+
+/* Where in the file a value stands, 1-based; line 0: not written (a default). */
+struct mark {
+	unsigned line;
+	unsigned column;
+};
+
+enum attachment_type { ATTACHMENT_VPC, ATTACHMENT_VBR, ATTACHMENT_VPN };
+enum xdp_mode { XDP_AUTO, XDP_NATIVE, XDP_OFF };
+enum no_route { NO_ROUTE_DROP, NO_ROUTE_PASS };
+
+/* A prefix with its place: cidrs of a VPC, destination-based routes of a connection. */
+struct config_prefix {
+	struct prefix prefix;
+	struct mark mark;
+};
+
+/* A name that refers to something else, resolved by rules.c to an index, or -1. */
+struct config_ref {
+	char *name;
+	struct mark mark;
+	int index;
+};
+
+/* A static route of a TR table [D9]: blackhole, or to an attachment. */
+struct config_table_route {
+	struct config_prefix destination;
+	bool blackhole;
+	struct config_ref attachment; /* name NULL when blackhole */
+	uint32_t metric;
+	struct mark mark;
+};
+
+struct config_table {
+	char *name;
+	struct mark mark;
+	struct config_ref *learn; /* attachments [S4 S11] */
+	size_t learn_count;
+	struct config_table_route *routes;
+	size_t route_count;
+	bool transit; /* [D10] */
+};
+
+struct config_attachment {
+	char *name;
+	struct mark mark;
+	enum attachment_type type;
+
+	/* vpc, vbr */
+	char *device;
+	struct mark device_mark;
+	uint16_t vlans[VLANS_PER_ATTACHMENT]; /* outer, inner; 0: none */
+	struct mark vlan_mark;
+	struct config_prefix *cidrs; /* vpc: system routes [D15]; vbr: its static routes [D17] */
+	size_t cidr_count;
+	struct address next_hop_v4; /* gateway inside the VPC; family 0: destinations are neighbours */
+	struct address next_hop_v6;
+	struct mark next_hop_mark;
+	uint32_t mtu; /* 0: the device's */
+	struct mark mtu_mark;
+	enum xdp_mode xdp;
+	uint32_t asn;	   /* vbr [S46] */
+	struct mark asn_mark;
+	uint32_t priority; /* vbr: metric in D6 [D17] */
+
+	/* vpn */
+	struct config_ref connection;
+	bool synchronize; /* [S15 S42] */
+
+	struct config_ref association; /* table; name NULL: not associated [D7] */
+};
+
+struct config_customer_gateway {
+	char *name;
+	struct mark mark;
+	struct address addresses[TUNNELS_PER_CONNECTION];
+	struct mark address_marks[TUNNELS_PER_CONNECTION];
+	size_t address_count;
+	uint32_t asn; /* 0: none, unfit for BGP [S47] */
+	struct mark asn_mark;
+};
+
+struct config_tunnel {
+	char *name; /* default: connection name + "-1", "-2" */
+	struct mark mark;
+	uint32_t if_id;
+	struct mark if_id_mark;
+	char *device;		  /* adopted device; NULL: created by us, named by tunnel_device_name() */
+	struct mark device_mark;
+	struct address local_address, remote_address; /* of the underlay */
+	struct mark local_address_mark, remote_address_mark;
+	struct prefix inside; /* tunnel CIDR [S55]; address.family 0: none (static connections) */
+	struct mark inside_mark;
+	struct address bgp_address; /* ours, inside the tunnel CIDR [S58] */
+	struct mark bgp_address_mark;
+	char *psk; /* name of a file below gateway.secrets, without directory [D16] */
+	struct mark psk_mark;
+	uint32_t mtu; /* default 1400 */
+	struct mark mtu_mark;
+	uint32_t weight; /* default 1; 1..256 */
+	struct mark weight_mark;
+};
+
+struct config_bgp {
+	bool enabled;
+	struct mark mark;
+	uint32_t local_asn; /* default 45104 [S54] */
+	struct mark local_asn_mark;
+};
+
+struct config_connection {
+	char *name;
+	struct mark mark;
+	struct config_ref customer_gateway;
+	struct config_bgp bgp;
+	struct config_prefix *routes; /* destination-based [S31] */
+	size_t route_count;
+	struct mark routes_mark; /* line 0: no `routes:` written */
+	bool allow_mixed_routing; /* [S22 S30] */
+	struct config_tunnel tunnels[TUNNELS_PER_CONNECTION];
+	size_t tunnel_count;
+	struct mark tunnels_mark;
+	bool vrf;	      /* default true; false: a plain kernel table */
+	uint32_t kernel_table; /* default: chosen (1001 + position); also the VRF's table */
+	struct mark kernel_table_mark;
+	uint32_t bgp_quota; /* single-tunnel, 50..200 [S44]; 0: default */
+	struct mark bgp_quota_mark;
+};
+
+/* gateway: what concerns this host rather than the service. */
+struct config_gateway {
+	char *secrets;		 /* directory, default /etc/espalier/secrets */
+	enum no_route on_no_route; /* [D8] */
+	int flow_hash;		 /* enum hash_mode of include/dataplane.h, default HASH_L4 [D12] */
+	bool limits;		 /* default true; false: `limits: none` [D5] */
+	uint32_t hold_down_ms;	 /* delays withdrawal, not the liveness word; default 300 */
+};
+
+struct config {
+	char *file; /* as named by the user, for messages */
+	struct config_gateway gateway;
+	struct config_table *tables;
+	size_t table_count;
+	struct config_attachment *attachments;
+	size_t attachment_count;
+	struct config_customer_gateway *customer_gateways;
+	size_t customer_gateway_count;
+	struct config_connection *connections;
+	size_t connection_count;
+};
+
+/* What is wrong with a configuration: all of it, in the order of the file. */
+enum severity { SEVERITY_WARNING, SEVERITY_ERROR };
+
+struct finding {
+	enum severity severity;
+	struct mark mark;
+	char *text; /* "what is wrong, what is allowed [S36]" */
+};
+
+struct findings {
+	struct finding *list;
+	size_t count;
+	bool out_of_memory; /* a finding was lost: treat as an error */
+};
+
+/* Appends; printf-like. Never fails visibly: see out_of_memory. */
+__attribute__((format(printf, 4, 5))) void findings_add(struct findings *f, enum severity severity,
+							 struct mark mark, const char *format, ...);
+/* By line, then column. */
+void findings_sort(struct findings *f);
+size_t findings_errors(const struct findings *f);
+void findings_free(struct findings *f);
+
+/* Frees everything in it, not the struct itself. */
+void config_free(struct config *c);
+
+/* The xfrm interface of a tunnel: its `device:` or "xfrm" + if_id. */
+const char *tunnel_device_name(const struct config_tunnel *t, char buf[16]);
+/* The VRF device of a connection: "vrf" + kernel table. */
+const char *connection_vrf_name(const struct config_connection *c, char buf[16]);
+
+/* The one attachment of type vpn that names this connection, or -1 [S34]. */
+int connection_attachment(const struct config *c, size_t connection);
+
+#endif
