@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The loaded BPF object: maps, programs, attachment points. Owns their file descriptors and the
+ * pins below the pin directory. Decides nothing.
+ *
+ * All functions return 0 or -errno. A map that is full gives -ENOSPC, whatever the kernel calls it.
+ */
+#ifndef ESPALIER_DATAPLANE_IO_H
+#define ESPALIER_DATAPLANE_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "dataplane.h"
+#include "../core/prefix.h"
+
+struct dataplane;
+
+struct dataplane_options {
+	const char *pin_dir; /* default /sys/fs/bpf/espalier; created; must lie on a bpffs */
+	enum hash_mode hash;
+};
+
+/*
+ * Loads the object; maps already pinned there are reused (their contents are the last good state of
+ * a former controller), new ones are pinned. *why gets one sentence for the user on failure: what is
+ * missing and how to get it (no permission, no bpffs, no BTF, an incompatible pinned map). Static
+ * or allocated for the life of the process; never freed by the caller.
+ */
+int dataplane_open(const struct dataplane_options *options, struct dataplane **out,
+		   const char **why);
+/* Closes descriptors. Everything pinned stays: packets keep flowing. */
+void dataplane_close(struct dataplane *d);
+/* Detaches every program, removes every pin. Then the caller still closes. */
+int dataplane_teardown(struct dataplane *d);
+
+/*
+ * Attaches to an attachment's device: XDP (native driver mode only, never generic) if `xdp` asks for
+ * it, and the tc program. Where programs of a former controller are attached they are replaced
+ * atomically (bpf_link update, tc filter replace): never detached first. *native says whether XDP is
+ * in use; XDP_AUTO falls back to tc alone, XDP_NATIVE fails.
+ */
+enum dataplane_xdp { DATAPLANE_XDP_AUTO, DATAPLANE_XDP_NATIVE, DATAPLANE_XDP_OFF };
+int dataplane_attach_device(struct dataplane *d, uint32_t ifindex, enum dataplane_xdp xdp,
+			    bool *native);
+/* Attaches the tc program of a tunnel's interface. */
+int dataplane_attach_tunnel(struct dataplane *d, uint32_t ifindex);
+/* Removes ours from a device, XDP and tc. A device that is gone is no error. */
+int dataplane_detach(struct dataplane *d, uint32_t ifindex);
+
+/* Map writers. The controller is the only writer. */
+int dataplane_set_association(struct dataplane *d, const struct association_key *key,
+			      const struct association *value);
+int dataplane_delete_association(struct dataplane *d, const struct association_key *key);
+int dataplane_set_route(struct dataplane *d, uint32_t table, const struct prefix *p,
+			const struct route *value);
+int dataplane_delete_route(struct dataplane *d, uint32_t table, const struct prefix *p);
+int dataplane_set_group(struct dataplane *d, uint32_t id, const struct group *value);
+int dataplane_set_tunnel(struct dataplane *d, uint32_t id, const struct tunnel *value);
+int dataplane_set_device(struct dataplane *d, uint32_t attachment, const struct device *value);
+/* One store into shared memory; the programs see it at their next packet. */
+void dataplane_set_live(struct dataplane *d, uint32_t tunnel, bool live);
+bool dataplane_live(const struct dataplane *d, uint32_t tunnel);
+
+int dataplane_set_name(struct dataplane *d, enum name_kind kind, uint32_t id, const char *name);
+int dataplane_delete_name(struct dataplane *d, enum name_kind kind, uint32_t id);
+
+/* What is in the maps, for a controller that starts over a running dataplane, and for audits. A
+ * callback's non-zero return ends the walk and is returned. */
+typedef int (*dataplane_name_fn)(enum name_kind kind, uint32_t id, const char *name, void *data);
+typedef int (*dataplane_route_fn)(uint32_t table, const struct prefix *p, const struct route *value,
+				  void *data);
+typedef int (*dataplane_association_fn)(const struct association_key *key,
+					const struct association *value, void *data);
+int dataplane_each_name(struct dataplane *d, dataplane_name_fn fn, void *data);
+int dataplane_each_route(struct dataplane *d, dataplane_route_fn fn, void *data);
+int dataplane_each_association(struct dataplane *d, dataplane_association_fn fn, void *data);
+int dataplane_get_group(struct dataplane *d, uint32_t id, struct group *out);
+
+/* Sums over CPUs. out has REASON_COUNT or DIRECTIONS entries. */
+int dataplane_reason_counters(struct dataplane *d, uint32_t attachment, struct counter *out);
+int dataplane_tunnel_counters(struct dataplane *d, uint32_t tunnel, struct counter *out);
+int dataplane_device_counters(struct dataplane *d, uint32_t attachment, struct counter *out);
+/* Zeroes what a former owner of the id counted. */
+int dataplane_reset_attachment(struct dataplane *d, uint32_t attachment);
+int dataplane_reset_tunnel(struct dataplane *d, uint32_t tunnel);
+
+/*
+ * Asks the explain program (BPF_PROG_TEST_RUN: nothing is sent, nothing is counted). question->in is
+ * the input; frame is an Ethernet frame (with tags, as on the wire), for L3 devices an Ethernet
+ * header of zeroes stands in front. *answer gets everything.
+ */
+int dataplane_explain(struct dataplane *d, const struct association_key *in, const void *frame,
+		      size_t len, struct explain *answer);
+
+#endif
