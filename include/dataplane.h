@@ -65,6 +65,7 @@ enum verdict {
 	VERDICT_DEVICE,	   /* target: attachment id, in map `devices` */
 	VERDICT_LOCAL,	   /* to the kernel */
 	VERDICT_BLACKHOLE,
+	VERDICT_NO_ROUTE, /* a hole in an enclosing route: as if nothing had matched [D9] */
 };
 
 struct route {
@@ -144,7 +145,7 @@ struct explain {
 	__u32 tunnel;	  /* chosen, or NO_TUNNEL */
 	__u32 skipped;	  /* 1: the bucket's first tunnel was not live */
 	__u32 attachment; /* that it came from, or is sent to for TO_DEVICE */
-	__u32 reserved;
+	__u32 reserved[2];
 };
 
 /* Names of ids, kept for the controller's restart; no program reads this map. */

@@ -28,9 +28,15 @@ int id_get(struct id_space *s, const char *name);
 int id_find(const struct id_space *s, const char *name);
 void id_release(struct id_space *s, const char *name);
 
+/*
+ * What of a TR table a packet may see depends on where it came from: without `transit`, one from a
+ * connection or a VBR does not see the routes that lead to another connection or VBR [D10].
+ */
+enum view { VIEW_ALL, VIEW_EDGE, VIEWS };
+
 /* Ids of everything in one configuration, by its position there. */
 struct ids {
-	uint32_t *table;	    /* by TR table */
+	uint32_t (*table)[VIEWS];   /* by TR table; one id for both views when transit is on */
 	uint32_t *connection_table; /* by connection: table of its own routes */
 	uint32_t *attachment;	    /* by attachment */
 	uint32_t (*tunnel)[TUNNELS_PER_CONNECTION]; /* by connection, tunnel */
@@ -38,19 +44,20 @@ struct ids {
 
 /* The three spaces together; tables and connection tables share one. */
 struct id_spaces {
-	struct id_space tables, attachments, tunnels;
+	struct id_space tables; /* named "table:NAME", "edge:NAME", "connection:NAME" */
+	struct id_space attachments; /* 0 is the dataplane's "unknown", never given out */
+	struct id_space tunnels;
 };
 
 int id_spaces_init(struct id_spaces *s);
 void id_spaces_free(struct id_spaces *s);
 /* Ids for everything in `c`; what is new gets one, nothing is released. 0, -ENOSPC, -ENOMEM. */
 int ids_assign(struct id_spaces *s, const struct config *c, struct ids *out);
-/* Releases what `old` has and `now` has not. */
-void ids_retire(struct id_spaces *s, const struct config *old, const struct config *now);
+/* Releases every id that `now` does not use. 0 or -ENOMEM. */
+int ids_retire(struct id_spaces *s, const struct config *now);
 void ids_free(struct ids *ids);
 
-/* "table:main", "connection:dc-1": how tables are named in their id space. */
-#define ID_TABLE_PREFIX	     "table:"
-#define ID_CONNECTION_PREFIX "connection:"
+/* The dataplane table in which packets from this attachment are looked up, or NO_TABLE [D7 D8]. */
+uint32_t ids_attachment_table(const struct ids *ids, const struct config *c, size_t attachment);
 
 #endif

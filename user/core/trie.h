@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A map from prefixes to pointers with longest match: a path-compressed binary trie per family.
+ *
+ * A node stands for a prefix; its children lie inside it and differ in the bit behind it. Nodes with
+ * data NULL only join two children and are never seen by callers. Depth is bounded by the prefix
+ * length (32, 128), memory by two nodes a prefix.
+ */
+#ifndef ESPALIER_TRIE_H
+#define ESPALIER_TRIE_H
+
+#include "prefix.h"
+
+struct trie_node;
+
+struct trie {
+	struct trie_node *roots[2]; /* IPv4, IPv6 */
+	size_t count;
+};
+
+/* The place of `p`'s data, made (with NULL in it) when it was missing. NULL: no memory. The caller
+ * must store something other than NULL there. */
+void **trie_insert(struct trie *t, const struct prefix *p);
+void *trie_exact(const struct trie *t, const struct prefix *p);
+/* Removes `p` and returns its data, or NULL. */
+void *trie_remove(struct trie *t, const struct prefix *p);
+
+/* Data of the longest prefix that contains the first `max_len` bits of `a`, no longer than them;
+ * NULL when there is none. *matched may be NULL. */
+void *trie_longest(const struct trie *t, const struct address *a, unsigned max_len,
+		   struct prefix *matched);
+
+/* Every prefix equal to or inside `within` (NULL: all), in the order of prefix_compare(). A callback
+ * that returns non-zero ends the walk. */
+typedef int (*trie_fn)(const struct prefix *p, void *data, void *context);
+int trie_walk(const struct trie *t, const struct prefix *within, trie_fn fn, void *context);
+
+/* Frees the nodes; with `free_data` their data too. */
+void trie_free(struct trie *t, void (*free_data)(void *));
+
+#endif
