@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Routes and the choice between them: per TR table all candidates for each prefix, ranked [D6], and
+ * per connection its own routes. Pure: built from a configuration and the tunnels in Phase 2.
+ *
+ * A candidate is never forgotten because it lost: it stays, as standby or withdrawn, with the step
+ * that beat it, so that a user can be told.
+ */
+#ifndef ESPALIER_RIB_H
+#define ESPALIER_RIB_H
+
+#include "config.h"
+#include "fib.h"
+#include "ids.h"
+#include "trie.h"
+
+/* In the order of preference [D6, step 1]. LOCAL is the gateway's own address [D14]. */
+enum route_source {
+	SOURCE_LOCAL,
+	SOURCE_STATIC,	    /* TR static route, blackhole included [D9] */
+	SOURCE_SYSTEM,	    /* CIDR of a VPC [D15] */
+	SOURCE_BGP,	    /* [S41] */
+	SOURCE_DESTINATION, /* destination-based route of a connection [S31], route of a VBR [D17] */
+};
+
+enum candidate_state {
+	CANDIDATE_ACTIVE,
+	CANDIDATE_STANDBY,   /* lost at `step` */
+	CANDIDATE_WITHDRAWN, /* its connection has no tunnel in Phase 2 [D2] */
+};
+
+/* The step of the comparison that decided; STEP_EQUAL: none, they form one ECMP group. */
+enum select_step {
+	STEP_EQUAL,
+	STEP_SOURCE,  /* 1 */
+	STEP_METRIC,  /* 2 */
+	STEP_AS_PATH, /* 3 */
+	STEP_MED,     /* 4 */
+	STEP_DEVICE,  /* 5: a leased line before a tunnel; they cannot share a group */
+	STEP_ORDER,   /* 6: the attachment named first; devices do not form groups */
+};
+
+struct candidate {
+	enum route_source source;
+	int attachment; /* position in config, or -1 (blackhole, local) */
+	bool device;	/* leads to a device, not to tunnels */
+	bool available; /* its connection has a tunnel in Phase 2, or it needs none */
+	uint32_t metric;
+	uint32_t as_path_len; /* 0 where no feed carries it */
+	uint32_t med;
+	enum candidate_state state;
+	enum select_step step; /* CANDIDATE_STANDBY: what beat it */
+};
+
+/* Candidates for one prefix of one table; best first after selection. */
+struct rib_entry {
+	struct candidate *list;
+	size_t count;
+};
+
+/* Destination-based or BGP route in a connection's own table. */
+struct connection_route {
+	enum route_source source;
+	struct member_set set; /* tunnels it may use */
+};
+
+struct rib {
+	const struct config *config;
+	const struct ids *ids;
+	struct trie *tables;	  /* by TR table: prefix → struct rib_entry */
+	struct trie *connections; /* by connection: prefix → struct connection_route */
+	bool *available;	  /* by connection: at least one tunnel in Phase 2 [D1] */
+};
+
+/* Tunnels in Phase 2, by tunnel id. */
+typedef bool (*tunnel_up_fn)(uint32_t tunnel, const void *context);
+
+/*
+ * Builds everything from `c`. `locals` are the gateway's own addresses, which every table hands to
+ * the kernel. `c` and `ids` must outlive the rib. 0 or -ENOMEM.
+ */
+int rib_build(const struct config *c, const struct ids *ids, const struct address *locals,
+	      size_t local_count, tunnel_up_fn up, const void *context, struct rib *out);
+void rib_free(struct rib *r);
+
+/* The answer for the block `p` (every address of it that has no longer prefix in the rib). */
+struct fib_answer rib_answer(const struct rib *r, size_t table, enum view view,
+			     const struct prefix *p);
+/* The same in a connection's own table. */
+struct fib_answer rib_connection_answer(const struct rib *r, size_t connection,
+					const struct prefix *p);
+
+/* Is a candidate seen from this view [D10]? */
+bool candidate_visible(const struct rib *r, const struct candidate *c, enum view view);
+
+/* select.c: <0: a is better, >0: b is better, 0: equal. *step is the step that decided. */
+int select_compare(const struct candidate *a, const struct candidate *b, enum select_step *step);
+/* Orders an entry's candidates and sets their state and step. */
+void select_rank(struct rib_entry *e);
+
+const char *route_source_name(enum route_source s);
+const char *candidate_state_name(enum candidate_state s);
+const char *select_step_name(enum select_step s);
+
+#endif
