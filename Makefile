@@ -25,15 +25,14 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(WARN) $(CFLAGS) \
 BPF_CFLAGS = -std=gnu11 -O2 -g -mcpu=v3 -target bpf -Wall -Wextra -Werror -D__TARGET_ARCH_$(ARCH) \
 	     -Iinclude -Ibpf -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
-include tests/tests.mk
-
 CORE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/core/*.c))
 WIRE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/wire/*.c))
-IO    := $(patsubst %.c,$(BUILD)/%.o,$(filter-out user/io/replay%.c,$(wildcard user/io/*.c)))
+IO    := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_backend.c,$(wildcard user/io/*.c)))
 DAEMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/gateway*.c user/show.c user/main.c))
 CLI   := $(patsubst %.c,$(BUILD)/%.o,user/espalier.c $(wildcard user/cli/*.c))
 MAN   := $(patsubst doc/%.scd,$(BUILD)/man/%,$(wildcard doc/*.scd))
 SKEL  := $(BUILD)/gateway.skel.h
+DAEMON_PARTS = $(DAEMON) $(IO) $(BUILD)/libwire.a $(BUILD)/libcore.a
 
 .PHONY: all
 all: $(BUILD)/espalierd $(BUILD)/espalier $(MAN) ## build everything into build/
@@ -43,8 +42,9 @@ $(BUILD)/libwire.a: $(WIRE)
 $(BUILD)/lib%.a:
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
-$(BUILD)/espalierd: $(DAEMON) $(IO) $(BUILD)/user/io/xfrm_backend.o $(BUILD)/libwire.a $(BUILD)/libcore.a
-	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter-out $(BUILD)/user/io/xfrm_backend.o,$(DAEMON) $(IO)) $(BUILD)/user/io/xfrm_backend.o $(BUILD)/libwire.a $(BUILD)/libcore.a $(LIBS)
+# What speaks XFRM to the kernel is linked in last: the daemon under test gets another (tests.mk).
+$(BUILD)/espalierd: $(DAEMON_PARTS) $(BUILD)/user/io/xfrm_backend.o
+	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/espalier: $(CLI) $(BUILD)/libwire.a $(BUILD)/libcore.a
 	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -64,7 +64,12 @@ $(BUILD)/man/%: doc/%.scd
 
 .PHONY: deps
 deps: ## install the Debian packages that this needs (packages.debian)
-	$(Q)vm/deps packages.debian
+	$(Q)missing=; for p in $$(sed 's/#.*//' packages.debian); do \
+		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$p"; \
+	done; \
+	[ -z "$$missing" ] || { echo "installing$$missing"; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; }
 
 .PHONY: install
 install: all ## install below $(DESTDIR)$(PREFIX)
@@ -78,6 +83,8 @@ install: all ## install below $(DESTDIR)$(PREFIX)
 .PHONY: clean
 clean: ## remove build/
 	rm -rf $(BUILD)
+
+include tests/tests.mk
 
 .PHONY: help
 help: ## this list

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The tests, from quick to real: unit → bpf → netns → vm. Included by the Makefile.
+
+-include tests/bpf.mk
+
+CLANG_FORMAT ?= clang-format-19
+CLANG_TIDY   ?= clang-tidy-19
+VM_DIR       := vm
+T            := $(BUILD)/tests
+
+# unit: core and wire alone. They link nothing else, so a layering mistake is a link error.
+UNIT := $(patsubst tests/unit/%.c,$(T)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(T)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+CLI_TESTS   := $(wildcard tests/cli/*.sh)
+NETNS_TESTS := $(wildcard tests/netns/test_*.sh)
+
+$(T)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(BUILD)/libwire.a $(BUILD)/libcore.a
+	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -Iuser -o $@ $< \
+		$(BUILD)/libwire.a $(BUILD)/libcore.a -lyaml -lmnl -lcmocka
+
+# Fuzz targets take the sources themselves: the sanitizers must see them.
+$(T)/fuzz/%: tests/fuzz/%.c $(wildcard user/core/*.[ch] user/wire/*.[ch])
+	$(call say,FUZZ,$@)mkdir -p $(@D) && $(CLANG) $(ALL_CFLAGS) -Iuser -O1 \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< \
+		$(wildcard user/core/*.c user/wire/*.c) -lyaml -lmnl
+
+# The daemon under test in namespaces of a kernel without ESP: XFRM messages are replayed.
+$(T)/espalierd-replay: $(DAEMON_PARTS) $(BUILD)/user/io/replay_xfrm_backend.o
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: test test-unit test-bpf test-netns test-vm
+test: deps ## all four tiers; closes with "N passed, N failed"
+	@BUILD=$(BUILD) tests/run --reset
+	@for tier in unit bpf netns vm; do $(MAKE) --no-print-directory test-$$tier || true; done
+	@BUILD=$(BUILD) tests/run --sum
+
+test-unit: $(UNIT) $(FUZZ) $(BUILD)/espalier ## core and wire, the command line, a short fuzz run
+	@BUILD=$(BUILD) tests/run unit 120 $(UNIT) $(CLI_TESTS) $(FUZZ:%='tests/fuzz/run 20 %')
+
+test-netns: $(BUILD)/espalier $(T)/espalierd-replay $(NETNS_TOOLS) ## the real daemon in network namespaces of this host
+	@BUILD=$(BUILD) tests/run netns 300 $(NETNS_TESTS)
+
+test-vm: ## real strongSwan and real ESP in a virtual machine
+	@BUILD=$(BUILD) tests/run vm 2400 $(VM_DIR)/test
+
+.PHONY: fuzz
+fuzz: $(FUZZ) ## fuzz each decoder for ten minutes
+	@for f in $(FUZZ); do tests/fuzz/run 600 $$f || exit 1; done
+
+C_FILES   = $(shell git ls-files '*.c' '*.h')
+SH_FILES  = $(shell git ls-files | xargs grep -lE '^\#!.*(bash|sh)$$' --)
+.PHONY: lint format
+lint: $(SKEL) ## everything that can be said about the source without running it
+	tests/lint $(CLANG_FORMAT) $(CLANG_TIDY) "$(filter-out $(WARN),$(ALL_CFLAGS)) -Iuser" $(C_FILES) -- $(SH_FILES)
+
+format: ## clang-format in place
+	$(CLANG_FORMAT) -i $(C_FILES)
+
+.PHONY: demo demo-host
+demo: deps ## the main job, visible: real packets through real ESP tunnels, in a VM
+	@BUILD=$(BUILD) $(VM_DIR)/demo
+
+demo-host: deps all ## the same directly on a host whose kernel has ESP and xfrm interfaces
+	@BUILD=$(BUILD) $(VM_DIR)/demo --host

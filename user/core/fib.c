@@ -6,7 +6,7 @@
 #include "fib.h"
 #include "rib.h"
 
-static bool set_equal(const struct member_set *a, const struct member_set *b)
+bool member_set_equal(const struct member_set *a, const struct member_set *b)
 {
 	if (a->count != b->count)
 		return false;
@@ -23,7 +23,7 @@ bool fib_answer_equal(const struct fib_answer *a, const struct fib_answer *b)
 		return false;
 	switch (a->kind) {
 	case FIB_TUNNELS:
-		return set_equal(&a->set, &b->set);
+		return member_set_equal(&a->set, &b->set);
 	case FIB_DEVICE:
 		return a->attachment == b->attachment;
 	case FIB_NONE:

@@ -72,6 +72,7 @@ struct fib {
 
 struct rib;
 
+bool member_set_equal(const struct member_set *a, const struct member_set *b);
 bool fib_answer_equal(const struct fib_answer *a, const struct fib_answer *b);
 
 /* Compiles every table of `rib`. 0 or -ENOMEM. */

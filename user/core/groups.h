@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which ECMP group serves which set of tunnels, and what is in its buckets. Pure.
+ *
+ * Routes with equal next hops share one group. A group is made from all tunnels of the set; its
+ * buckets name only the live ones, so a tunnel that is lost or returns changes groups and no route.
+ */
+#ifndef ESPALIER_GROUPS_H
+#define ESPALIER_GROUPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "dataplane.h"
+#include "fib.h"
+
+struct group_entry {
+	bool used;
+	size_t routes; /* that name it now */
+	struct member_set set;
+	struct group content;
+};
+
+struct groups {
+	struct group_entry *list; /* by group id */
+	size_t limit;
+};
+
+/* Is a tunnel live, by tunnel id? */
+typedef bool (*tunnel_live_fn)(uint32_t tunnel, const void *context);
+
+int groups_init(struct groups *g, size_t limit);
+void groups_free(struct groups *g);
+
+/* The id of the group for `set`, or -ENOENT. */
+int groups_find(const struct groups *g, const struct member_set *set);
+/*
+ * The same, made if missing; *made says so. Its buckets then follow those of `seed` (a group that
+ * served the same flows until now, or NULL), so that only what must move does [D13]. -ENOSPC when
+ * every id is in use.
+ */
+int groups_get(struct groups *g, const struct member_set *set, const struct group *seed,
+	       tunnel_live_fn live, const void *context, bool *made);
+/* Takes over a group that a former controller left in the dataplane. -EBUSY: the id is in use. */
+int groups_adopt(struct groups *g, uint32_t id, const struct member_set *set,
+		 const struct group *content, tunnel_live_fn live, const void *context);
+/* Fills the group's buckets anew from its live members. True when that changed anything. */
+bool groups_refresh(struct groups *g, uint32_t id, tunnel_live_fn live, const void *context);
+bool groups_has_tunnel(const struct groups *g, uint32_t id, uint32_t tunnel);
+void groups_release(struct groups *g, uint32_t id);
+
+#endif
