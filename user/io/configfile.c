@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "../core/rules.h"
+#include "../wire/config.h"
+#include "configfile.h"
+
+static const struct mark whole_file;
+
+const char *configfile_name(const char *path)
+{
+	return strcmp(path, "-") == 0 ? "<stdin>" : path;
+}
+
+/* Reads to the end or until `size` bytes are full. Bytes read, or -errno. */
+static ssize_t read_all(int fd, char *buf, size_t size)
+{
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (len < size && n > 0) {
+		n = read(fd, buf + len, size - len);
+		if (n > 0)
+			len += n;
+		else if (n < 0 && errno == EINTR)
+			n = 1;
+	}
+	return n < 0 ? -errno : (ssize_t)len;
+}
+
+static ssize_t read_file(const char *path, char *buf, size_t size)
+{
+	ssize_t len;
+	int fd;
+
+	if (strcmp(path, "-") == 0)
+		return read_all(STDIN_FILENO, buf, size);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	len = read_all(fd, buf, size);
+	close(fd);
+	return len;
+}
+
+static void check_device(const char *device, struct mark mark, struct findings *f)
+{
+	if (device && if_nametoindex(device) == 0)
+		findings_add(f, SEVERITY_ERROR, mark, "device %s does not exist on this host",
+			     device);
+}
+
+static void secret_status(int directory, const char *path, const char *name, struct mark mark,
+			  struct findings *f)
+{
+	struct stat st;
+
+	if (fstatat(directory, name, &st, 0) < 0)
+		findings_add(f, SEVERITY_ERROR, mark, "secret file %s/%s: %s [D16]", path, name,
+			     strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		findings_add(f, SEVERITY_ERROR, mark,
+			     "secret file %s/%s is not a regular file [D16]", path, name);
+	else if (st.st_uid != 0 || (st.st_mode & 077))
+		findings_add(f, SEVERITY_ERROR, mark,
+			     "secret file %s/%s is open to others than root (owner %u, mode %04o): "
+			     "chown root, chmod 600 [D16]",
+			     path, name, (unsigned)st.st_uid, (unsigned)st.st_mode & 07777);
+	else if (st.st_size == 0)
+		findings_add(f, SEVERITY_ERROR, mark, "secret file %s/%s is empty [D16]", path,
+			     name);
+}
+
+static void check_secret(const struct config *c, const struct config_tunnel *t, struct findings *f)
+{
+	int directory;
+
+	if (!t->psk)
+		return;
+	directory = open(c->gateway.secrets, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0) {
+		findings_add(f, SEVERITY_ERROR, t->psk_mark, "secrets directory %s: %s [D16]",
+			     c->gateway.secrets, strerror(errno));
+		return;
+	}
+	secret_status(directory, c->gateway.secrets, t->psk, t->psk_mark, f);
+	close(directory);
+}
+
+/* What only this host can say. Also done when there are errors already, to name all at once. */
+static void host_check(const struct config *c, struct findings *f)
+{
+	for (size_t i = 0; i < c->attachment_count; i++)
+		check_device(c->attachments[i].device, c->attachments[i].device_mark, f);
+	for (size_t i = 0; i < c->connection_count; i++) {
+		const struct config_connection *connection = &c->connections[i];
+
+		for (size_t k = 0; k < connection->tunnel_count; k++) {
+			check_device(connection->tunnels[k].device,
+				     connection->tunnels[k].device_mark, f);
+			check_secret(c, &connection->tunnels[k], f);
+		}
+	}
+}
+
+static int judge(const char *path, const char *text, size_t len, bool check_host,
+		 struct config *out, struct findings *f)
+{
+	struct config c = { 0 };
+	int err = config_parse(configfile_name(path), text, len, &c, f);
+
+	/* Values may be wrong: then rules and host still add their findings. */
+	if (c.file && (err == 0 || err == -EINVAL)) {
+		rules_check(&c, f);
+		if (check_host)
+			host_check(&c, f);
+	}
+	findings_sort(f);
+	if (f->out_of_memory)
+		err = -ENOMEM;
+	else if (!err && findings_errors(f))
+		err = -EINVAL;
+	if (err)
+		config_free(&c);
+	else
+		*out = c;
+	return err;
+}
+
+int configfile_load(const char *path, bool check_host, struct config *out, struct findings *f)
+{
+	char *text = malloc(CONFIG_FILE_MAX + 1);
+	ssize_t len;
+	int err = -EINVAL;
+
+	if (!text)
+		return -ENOMEM;
+	len = read_file(path, text, CONFIG_FILE_MAX + 1);
+	if (len < 0)
+		findings_add(f, SEVERITY_ERROR, whole_file, "%s", strerror((int)-len));
+	else if (len > CONFIG_FILE_MAX)
+		findings_add(f, SEVERITY_ERROR, whole_file, "longer than %d bytes",
+			     CONFIG_FILE_MAX);
+	else
+		err = judge(path, text, len, check_host, out, f);
+	free(text);
+	return err;
+}
+
+void configfile_print_findings(FILE *stream, const char *path, const struct findings *f)
+{
+	const char *name = configfile_name(path);
+
+	for (size_t i = 0; i < f->count; i++) {
+		const struct finding *finding = &f->list[i];
+		const char *severity = finding->severity == SEVERITY_ERROR ? "error" : "warning";
+
+		if (finding->mark.line)
+			fprintf(stream, "%s:%u:%u: %s: %s\n", name, finding->mark.line,
+				finding->mark.column, severity, finding->text);
+		else
+			fprintf(stream, "%s: %s: %s\n", name, severity, finding->text);
+	}
+	if (f->out_of_memory)
+		fprintf(stream, "%s: error: out of memory, not all errors are listed\n", name);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A configuration file, read and judged: by the schema (wire/config), by the rules (core/rules)
+ * and, if asked to, against this host. `espalier check` and espalierd go through the same door, so
+ * what one accepts the other does.
+ */
+#ifndef ESPALIER_CONFIGFILE_H
+#define ESPALIER_CONFIGFILE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include "../core/config.h"
+
+#define CONFIG_FILE_MAX (1024 * 1024) /* bytes */
+
+/*
+ * Loads `path` ("-": standard input) and appends everything wrong with it to `f`, in the order of
+ * the file. With `check_host` the devices that it names must exist, and the secret files too,
+ * private to root [D16]. A finding about the file as a whole (missing, too long) has line 0.
+ *
+ * 0: usable, though there may be warnings. -EINVAL: there are errors. -ENOMEM. *out is written in
+ * the first case only, and then freed by config_free().
+ */
+int configfile_load(const char *path, bool check_host, struct config *out, struct findings *f);
+
+/* `path` as messages name it. */
+const char *configfile_name(const char *path);
+
+/* One line each: "file:line:column: error|warning: text", without a place "file: error: text". */
+void configfile_print_findings(FILE *stream, const char *path, const struct findings *f);
+
+#endif

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A client is in one of two states: its request is read (EPOLLIN) until the newline, then its
+ * answer is written (EPOLLOUT) until the end, then it is freed. The timer restarts with every byte
+ * moved.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "control.h"
+
+#define SECOND		 1000000ull
+#define CONTROL_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 50)
+#define CONTROL_BACKLOG	 64
+#define NO_MEMORY	 "{\"ok\": false, \"error\": \"out of memory\"}\n"
+#define TOO_MANY	 "{\"ok\": false, \"error\": \"too many clients, try again\"}\n"
+
+struct client {
+	struct control *control;
+	int fd;
+	sd_event_source *io, *timer;
+	size_t in_len;
+	char *out; /* NULL: still reading */
+	size_t out_len, out_sent;
+	char in[CONTROL_REQUEST_MAX];
+};
+
+struct control {
+	sd_event *event;
+	int fd;
+	sd_event_source *listener, *resume;
+	struct sockaddr_un address;
+	control_handler handler;
+	void *context;
+	struct client *clients[CONTROL_CLIENTS];
+};
+
+json_t *control_ok(json_t *result)
+{
+	if (!result)
+		return NULL;
+	return json_pack("{s:b, s:o}", "ok", 1, "result", result);
+}
+
+json_t *control_error(const char *format, ...)
+{
+	json_t *answer;
+	va_list args;
+	char *text;
+	int len;
+
+	va_start(args, format);
+	len = vasprintf(&text, format, args);
+	va_end(args);
+	if (len < 0)
+		return NULL;
+	answer = json_pack("{s:b, s:s}", "ok", 0, "error", text);
+	free(text);
+	return answer;
+}
+
+static void client_free(struct client *client)
+{
+	struct control *c = client->control;
+
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		if (c->clients[i] == client)
+			c->clients[i] = NULL;
+	sd_event_source_disable_unref(client->io);
+	sd_event_source_disable_unref(client->timer);
+	close(client->fd);
+	free(client->out);
+	free(client);
+}
+
+static int client_alive(struct client *client)
+{
+	int err = sd_event_source_set_time_relative(client->timer, CONTROL_TIMEOUT_S * SECOND);
+
+	return err < 0 ? err : sd_event_source_set_enabled(client->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	client_free(userdata);
+	return 0;
+}
+
+/* The answer to one line, as text. NULL: out of memory. */
+static char *answer_text(struct control *c, const char *line, size_t len)
+{
+	json_t *request, *answer;
+	json_error_t error;
+	char *text;
+
+	request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
+	if (!request)
+		answer = control_error("malformed request: %s", error.text);
+	else if (!json_is_object(request))
+		answer = control_error("malformed request: not a JSON object");
+	else
+		answer = c->handler(request, c->context);
+	text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+	json_decref(request);
+	json_decref(answer);
+	return text;
+}
+
+/* Takes over `text`, whose terminating NUL becomes the newline. */
+static int client_answer(struct client *client, char *text)
+{
+	if (text) {
+		client->out_len = strlen(text) + 1;
+		text[client->out_len - 1] = '\n';
+	} else {
+		text = strdup(NO_MEMORY);
+		if (!text)
+			return -ENOMEM;
+		client->out_len = strlen(text);
+	}
+	client->out = text;
+	return sd_event_source_set_io_events(client->io, EPOLLOUT);
+}
+
+static int client_refuse(struct client *client, json_t *error)
+{
+	char *text = error ? json_dumps(error, JSON_COMPACT) : NULL;
+
+	json_decref(error);
+	return client_answer(client, text);
+}
+
+/* 0: go on, else: the client is done with. */
+static int client_read(struct client *client)
+{
+	size_t room = sizeof(client->in) - client->in_len;
+	char *start = client->in + client->in_len, *newline;
+	ssize_t n = recv(client->fd, start, room, 0);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	newline = memchr(start, '\n', n);
+	client->in_len = newline ? (size_t)(newline - client->in) : client->in_len + n;
+	if (newline || (n == 0 && client->in_len))
+		return client_answer(client,
+				     answer_text(client->control, client->in, client->in_len));
+	if (n == 0)
+		return -ECONNRESET;
+	if (client->in_len == sizeof(client->in))
+		return client_refuse(client, control_error("request longer than %d bytes",
+							   CONTROL_REQUEST_MAX));
+	return client_alive(client);
+}
+
+static int client_write(struct client *client)
+{
+	ssize_t n = send(client->fd, client->out + client->out_sent,
+			 client->out_len - client->out_sent, MSG_NOSIGNAL);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	client->out_sent += n;
+	return client->out_sent == client->out_len ? -ESHUTDOWN : client_alive(client);
+}
+
+static int on_client(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct client *client = userdata;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	if ((client->out ? client_write(client) : client_read(client)) < 0)
+		client_free(client);
+	return 0;
+}
+
+static int client_watch(struct client *client)
+{
+	sd_event *event = client->control->event;
+	int err;
+
+	err = sd_event_add_io(event, &client->io, client->fd, EPOLLIN, on_client, client);
+	if (err >= 0)
+		err = sd_event_source_set_priority(client->io, CONTROL_PRIORITY);
+	if (err >= 0)
+		err = sd_event_add_time_relative(event, &client->timer, CLOCK_MONOTONIC,
+						 CONTROL_TIMEOUT_S * SECOND, SECOND, on_timeout,
+						 client);
+	return err < 0 ? err : 0;
+}
+
+/* Takes over `fd`. A client that cannot be served is told so or, failing that, closed. */
+static void client_new(struct control *c, int fd)
+{
+	struct client *client = NULL;
+	size_t slot = 0;
+
+	while (slot < CONTROL_CLIENTS && c->clients[slot])
+		slot++;
+	if (slot < CONTROL_CLIENTS)
+		client = malloc(sizeof(*client));
+	if (!client) {
+		(void)send(fd, TOO_MANY, strlen(TOO_MANY), MSG_NOSIGNAL);
+		close(fd);
+		return;
+	}
+	/* Not calloc: the input buffer need not be touched before there is input. */
+	memset(client, 0, offsetof(struct client, in));
+	client->control = c;
+	client->fd = fd;
+	c->clients[slot] = client;
+	if (client_watch(client) < 0)
+		client_free(client);
+}
+
+static int on_resume(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct control *c = userdata;
+
+	(void)source;
+	(void)usec;
+	return sd_event_source_set_enabled(c->listener, SD_EVENT_ON);
+}
+
+/* Out of file descriptors the socket stays readable: rest for a second instead of spinning. */
+static int rest(struct control *c)
+{
+	int err = sd_event_source_set_enabled(c->listener, SD_EVENT_OFF);
+
+	if (err >= 0)
+		err = sd_event_source_set_time_relative(c->resume, SECOND);
+	return err < 0 ? err : sd_event_source_set_enabled(c->resume, SD_EVENT_ONESHOT);
+}
+
+static int on_connect(sd_event_source *source, int listener, uint32_t events, void *userdata)
+{
+	struct control *c = userdata;
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)source;
+	(void)events;
+	if (fd >= 0)
+		client_new(c, fd);
+	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		return rest(c);
+	return 0;
+}
+
+/* 0: the path is free, or held by a socket that nobody listens on. */
+static int probe(const struct sockaddr_un *address)
+{
+	struct stat st;
+	int err = 0, fd;
+
+	if (lstat(address->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -ENOTSOCK;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+		err = errno;
+	close(fd);
+	/* EAGAIN: alive, its backlog is full. */
+	if (!err || err == EAGAIN)
+		return -EADDRINUSE;
+	return err == ECONNREFUSED ? 0 : -err;
+}
+
+/* Nobody can connect between bind() and listen(), so the mode is in time. */
+static int claim(const struct sockaddr_un *address, int fd)
+{
+	int err = probe(address);
+
+	if (err)
+		return err;
+	if (unlink(address->sun_path) < 0 && errno != ENOENT)
+		return -errno;
+	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ||
+	    chmod(address->sun_path, 0600) < 0 || listen(fd, CONTROL_BACKLOG) < 0)
+		return -errno;
+	return 0;
+}
+
+/* The directory, locked until it is closed: of two daemons that start together, one is second. */
+static int lock_directory(const char *path)
+{
+	char copy[PATH_MAX];
+	const char *directory;
+	int fd;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	directory = dirname(copy);
+	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX) < 0) {
+		close(fd);
+		return -EIO;
+	}
+	return fd;
+}
+
+static int listen_at(struct control *c, const char *path)
+{
+	int directory, err;
+
+	if (strlen(path) >= sizeof(c->address.sun_path))
+		return -ENAMETOOLONG;
+	c->address.sun_family = AF_UNIX;
+	strcpy(c->address.sun_path, path);
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->fd < 0)
+		return -errno;
+	directory = lock_directory(path);
+	if (directory < 0) {
+		err = directory;
+	} else {
+		err = claim(&c->address, c->fd);
+		close(directory);
+	}
+	if (err) {
+		close(c->fd);
+		c->fd = -1;
+	}
+	return err;
+}
+
+static int watch(struct control *c)
+{
+	int err = sd_event_add_io(c->event, &c->listener, c->fd, EPOLLIN, on_connect, c);
+
+	if (err >= 0)
+		err = sd_event_source_set_priority(c->listener, CONTROL_PRIORITY);
+	if (err >= 0)
+		err = sd_event_add_time_relative(c->event, &c->resume, CLOCK_MONOTONIC, SECOND, 0,
+						 on_resume, c);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(c->resume, SD_EVENT_OFF);
+	return err < 0 ? err : 0;
+}
+
+int control_open(sd_event *event, const char *path, control_handler handler, void *context,
+		 struct control **out)
+{
+	struct control *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->event = sd_event_ref(event);
+	c->fd = -1;
+	c->handler = handler;
+	c->context = context;
+	err = listen_at(c, path);
+	if (!err)
+		err = watch(c);
+	if (err) {
+		control_close(c);
+		return err;
+	}
+	*out = c;
+	return 0;
+}
+
+void control_close(struct control *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		if (c->clients[i])
+			client_free(c->clients[i]);
+	sd_event_source_disable_unref(c->listener);
+	sd_event_source_disable_unref(c->resume);
+	if (c->fd >= 0) {
+		unlink(c->address.sun_path);
+		close(c->fd);
+	}
+	sd_event_unref(c->event);
+	free(c);
+}
+
+const char *control_open_error(int error, const char *path, char *buf, size_t size)
+{
+	switch (error < 0 ? -error : error) {
+	case EADDRINUSE:
+		snprintf(buf, size, "espalierd is already running (socket %s)", path);
+		break;
+	case ENOTSOCK:
+		snprintf(buf, size, "cannot listen at %s: a file that is no socket is in the way",
+			 path);
+		break;
+	case ENAMETOOLONG:
+		snprintf(buf, size, "the socket's path is too long: %s (at most %zu bytes)", path,
+			 sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+		break;
+	default:
+		snprintf(buf, size, "cannot listen at %s: %s", path,
+			 strerror(error < 0 ? -error : error));
+	}
+	return buf;
+}
