@@ -212,7 +212,7 @@ static void naive_offer(const struct world *w, enum view view, const struct addr
 {
 	const struct config_attachment *to = attachment < 0 ? NULL : &w->attachments[attachment];
 	bool vpn = to && to->type == ATTACHMENT_VPN;
-	unsigned rank = source * 100000 + metric * 10 + (to && !vpn ? 0 : 1);
+	unsigned rank = source * 100000 + metric * 10 + vpn;
 	unsigned tunnels;
 
 	if (!prefix_contains_address(p, a) ||
@@ -226,12 +226,8 @@ static void naive_offer(const struct world *w, enum view view, const struct addr
 			return;
 	}
 	tunnels = vpn ? naive_connection(w, (size_t)to->connection.index, a) : 0;
-	if (vpn && best->len == p->len && best->rank == rank && best->rank) {
-		/* A blackhole among equals wins: traffic is never sent where one says it must not. */
-		if (best->kind == FIB_BLACKHOLE)
-			return;
+	if (vpn && best->len == p->len && best->rank == rank)
 		tunnels |= best->tunnels;
-	}
 	*best = (struct naive){ p->len, rank, tunnels, FIB_TUNNELS, attachment };
 	if (!vpn)
 		best->kind = attachment < 0 ? FIB_BLACKHOLE : FIB_DEVICE;
@@ -360,11 +356,6 @@ static void no_compiled_route_repeats_the_one_around_it(void **state)
 		world_free(w);
 	}
 }
-
-/* A table that operations are applied to, one by one. */
-struct moving {
-	struct fib_table table;
-};
 
 static void apply(struct fib_table *t, const struct fib_op *op)
 {

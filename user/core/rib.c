@@ -93,7 +93,7 @@ static int learn_cidrs(struct rib *r, size_t table, int attachment)
 	struct candidate c = {
 		.source = vbr ? SOURCE_DESTINATION : SOURCE_SYSTEM,
 		.attachment = attachment,
-		.device = true,
+		.single = true,
 		.available = true,
 		.metric = vbr ? a->priority : 0,
 	};
@@ -138,14 +138,19 @@ static int learn(struct rib *r, size_t table, int attachment)
 
 static int add_static(struct rib *r, size_t table, const struct config_table_route *route)
 {
-	struct candidate c = { .source = SOURCE_STATIC, .attachment = -1, .metric = route->metric };
+	struct candidate c = {
+		.source = SOURCE_STATIC,
+		.attachment = -1,
+		.single = true,
+		.available = true,
+		.metric = route->metric,
+	};
 
-	c.available = true;
 	if (!route->blackhole) {
 		const struct config_attachment *a = &r->config->attachments[route->attachment.index];
 
 		c.attachment = route->attachment.index;
-		c.device = a->type != ATTACHMENT_VPN;
+		c.single = a->type != ATTACHMENT_VPN;
 		c.available = attachment_available(r, a);
 	}
 	return add_candidate(&r->tables[table], &route->destination.prefix, &c);
@@ -155,7 +160,12 @@ static int build_table(struct rib *r, size_t table, const struct address *locals
 		       size_t local_count)
 {
 	const struct config_table *t = &r->config->tables[table];
-	struct candidate local = { .source = SOURCE_LOCAL, .attachment = -1, .available = true };
+	struct candidate local = {
+		.source = SOURCE_LOCAL,
+		.attachment = -1,
+		.single = true,
+		.available = true,
+	};
 	int err = 0;
 
 	for (size_t i = 0; !err && i < local_count; i++) {
@@ -300,7 +310,7 @@ static struct fib_answer candidate_answer(const struct rib *r, const struct rib_
 		return (struct fib_answer){ .kind = FIB_LOCAL };
 	if (c->attachment < 0)
 		return (struct fib_answer){ .kind = FIB_BLACKHOLE };
-	if (c->device)
+	if (c->single)
 		return (struct fib_answer){
 			.kind = FIB_DEVICE,
 			.attachment = r->ids->attachment[c->attachment],

@@ -36,14 +36,14 @@ enum select_step {
 	STEP_METRIC,  /* 2 */
 	STEP_AS_PATH, /* 3 */
 	STEP_MED,     /* 4 */
-	STEP_DEVICE,  /* 5: a leased line before a tunnel; they cannot share a group */
-	STEP_ORDER,   /* 6: the attachment named first; devices do not form groups */
+	STEP_SINGLE,  /* 5: what cannot share a group before what can */
+	STEP_ORDER,   /* 6: blackhole, then the attachment that is written first */
 };
 
 struct candidate {
 	enum route_source source;
 	int attachment; /* position in config, or -1 (blackhole, local) */
-	bool device;	/* leads to a device, not to tunnels */
+	bool single;	/* a device, a blackhole, the gateway itself: cannot share a group */
 	bool available; /* its connection has a tunnel in Phase 2, or it needs none */
 	uint32_t metric;
 	uint32_t as_path_len; /* 0 where no feed carries it */

@@ -11,6 +11,11 @@ static int compare(uint32_t a, uint32_t b)
 	return (a > b) - (a < b);
 }
 
+static int by_attachment(const struct candidate *a, const struct candidate *b)
+{
+	return (a->attachment > b->attachment) - (a->attachment < b->attachment);
+}
+
 int select_compare(const struct candidate *a, const struct candidate *b, enum select_step *step)
 {
 	int order;
@@ -39,16 +44,17 @@ int select_compare(const struct candidate *a, const struct candidate *b, enum se
 	if (order)
 		return order;
 
-	/* 5. A device before tunnels: they are equal, but cannot share a group. */
-	*step = STEP_DEVICE;
-	order = compare(!a->device, !b->device);
+	/* 5. A device or a blackhole before tunnels: they cannot share a group. */
+	*step = STEP_SINGLE;
+	order = compare(!a->single, !b->single);
 	if (order)
 		return order;
 
-	/* 6. Devices do not form groups: the attachment that is written first. */
+	/* 6. Of two that cannot: the blackhole (-1), then the attachment that is written first. */
 	*step = STEP_ORDER;
-	if (a->device)
-		return compare((uint32_t)a->attachment, (uint32_t)b->attachment);
+	order = a->single ? by_attachment(a, b) : 0;
+	if (order)
+		return order;
 
 	/* Equal: one ECMP group, across connections too. */
 	*step = STEP_EQUAL;
@@ -63,7 +69,7 @@ static int rank(const void *x, const void *y)
 
 	if (!order)
 		order = select_compare(a, b, &step);
-	return order ? order : compare((uint32_t)a->attachment, (uint32_t)b->attachment);
+	return order ? order : by_attachment(a, b);
 }
 
 void select_rank(struct rib_entry *e)
@@ -125,7 +131,7 @@ const char *select_step_name(enum select_step s)
 		return "3 AS path length";
 	case STEP_MED:
 		return "4 MED";
-	case STEP_DEVICE:
+	case STEP_SINGLE:
 		return "5 device before tunnel";
 	case STEP_ORDER:
 		return "6 order of attachments";
