@@ -46,7 +46,7 @@ $(BUILD)/lib%.a:
 $(BUILD)/espalierd: $(DAEMON_PARTS) $(BUILD)/user/io/xfrm_backend.o
 	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/espalier: $(CLI) $(BUILD)/libwire.a $(BUILD)/libcore.a
+$(BUILD)/espalier: $(CLI) $(BUILD)/user/io/configfile.o $(BUILD)/libwire.a $(BUILD)/libcore.a
 	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/%.o: %.c

@@ -48,19 +48,34 @@ static ssize_t read_file(const char *path, char *buf, size_t size)
 	return len;
 }
 
-static void check_device(const char *device, struct mark mark, struct findings *f)
+/* What only this host can say. */
+struct host_check {
+	const char *secrets; /* directory */
+	int directory;	     /* its descriptor, or -errno */
+	struct findings *findings;
+};
+
+static int check_device(const char *device, struct mark mark, void *context)
 {
-	if (device && if_nametoindex(device) == 0)
-		findings_add(f, SEVERITY_ERROR, mark, "device %s does not exist on this host",
-			     device);
+	struct host_check *check = context;
+
+	if (if_nametoindex(device) == 0)
+		findings_add(check->findings, SEVERITY_ERROR, mark,
+			     "device %s does not exist on this host", device);
+	return 0;
 }
 
-static void secret_status(int directory, const char *path, const char *name, struct mark mark,
-			  struct findings *f)
+static int check_secret(const char *name, struct mark mark, void *context)
 {
+	const struct host_check *check = context;
+	const char *path = check->secrets;
+	struct findings *f = check->findings;
 	struct stat st;
 
-	if (fstatat(directory, name, &st, 0) < 0)
+	if (check->directory < 0)
+		findings_add(f, SEVERITY_ERROR, mark, "secret file %s/%s: directory %s: %s [D16]",
+			     path, name, path, strerror(-check->directory));
+	else if (fstatat(check->directory, name, &st, 0) < 0)
 		findings_add(f, SEVERITY_ERROR, mark, "secret file %s/%s: %s [D16]", path, name,
 			     strerror(errno));
 	else if (!S_ISREG(st.st_mode))
@@ -68,44 +83,29 @@ static void secret_status(int directory, const char *path, const char *name, str
 			     "secret file %s/%s is not a regular file [D16]", path, name);
 	else if (st.st_uid != 0 || (st.st_mode & 077))
 		findings_add(f, SEVERITY_ERROR, mark,
-			     "secret file %s/%s is open to others than root (owner %u, mode %04o): "
-			     "chown root, chmod 600 [D16]",
+			     "secret file %s/%s is not root's alone (owner %u, mode %04o): "
+			     "chown root and chmod 600 it [D16]",
 			     path, name, (unsigned)st.st_uid, (unsigned)st.st_mode & 07777);
 	else if (st.st_size == 0)
 		findings_add(f, SEVERITY_ERROR, mark, "secret file %s/%s is empty [D16]", path,
 			     name);
+	return 0;
 }
 
-static void check_secret(const struct config *c, const struct config_tunnel *t, struct findings *f)
-{
-	int directory;
-
-	if (!t->psk)
-		return;
-	directory = open(c->gateway.secrets, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (directory < 0) {
-		findings_add(f, SEVERITY_ERROR, t->psk_mark, "secrets directory %s: %s [D16]",
-			     c->gateway.secrets, strerror(errno));
-		return;
-	}
-	secret_status(directory, c->gateway.secrets, t->psk, t->psk_mark, f);
-	close(directory);
-}
-
-/* What only this host can say. Also done when there are errors already, to name all at once. */
+/* Also done when there are errors already, to name all at once. */
 static void host_check(const struct config *c, struct findings *f)
 {
-	for (size_t i = 0; i < c->attachment_count; i++)
-		check_device(c->attachments[i].device, c->attachments[i].device_mark, f);
-	for (size_t i = 0; i < c->connection_count; i++) {
-		const struct config_connection *connection = &c->connections[i];
+	struct host_check check = { .secrets = c->gateway.secrets, .findings = f };
 
-		for (size_t k = 0; k < connection->tunnel_count; k++) {
-			check_device(connection->tunnels[k].device,
-				     connection->tunnels[k].device_mark, f);
-			check_secret(c, &connection->tunnels[k], f);
-		}
-	}
+	config_each_device(c, check_device, &check);
+	if (!check.secrets)
+		return;
+	check.directory = open(check.secrets, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (check.directory < 0)
+		check.directory = -errno;
+	config_each_secret(c, check_secret, &check);
+	if (check.directory >= 0)
+		close(check.directory);
 }
 
 static int judge(const char *path, const char *text, size_t len, bool check_host,

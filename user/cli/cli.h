@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the commands of espalier(8) share: the parsed command line, the command table's row, and the
+ * two ways to end: a result, or a failure with its exit code.
+ */
+#ifndef ESPALIER_CLI_H
+#define ESPALIER_CLI_H
+
+#include <stdbool.h>
+#include <jansson.h>
+
+enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
+
+/* Options that not every command knows. */
+#define OPTION_STRICT	  0x01
+#define OPTION_HOST	  0x02
+#define OPTION_TABLE	  0x04
+#define OPTION_CONNECTION 0x08
+#define OPTION_ALL	  0x10
+#define OPTION_IN	  0x20
+
+struct cli {
+	bool json;
+	const char *socket;
+	unsigned options; /* OPTION_* given */
+	const char *table, *connection, *in;
+};
+
+struct command {
+	const char *name;
+	const char *args;	     /* as in the usage line */
+	const char *summary;	     /* one line */
+	const char *help;	     /* the rest of --help, or NULL */
+	unsigned options;	     /* OPTION_* that it knows */
+	int min, max;		     /* operands */
+	const struct command *nouns; /* the next word chooses among these; run is NULL */
+	int (*run)(const struct cli *cli, const struct command *command, char **operands);
+};
+
+extern const struct command show_commands[];
+
+int check_run(const struct cli *cli, const struct command *command, char **operands);
+int explain_run(const struct cli *cli, const struct command *command, char **operands);
+int show_run(const struct cli *cli, const struct command *command, char **operands);
+int status_run(const struct cli *cli, const struct command *command, char **operands);
+
+/* Says what went wrong, on stderr, or with -j as {"error": ...} on stdout. Returns `code`. */
+__attribute__((format(printf, 3, 4))) int cli_fail(const struct cli *cli, enum exit_code code,
+						   const char *format, ...);
+
+/* One line of JSON on stdout. Returns the exit code. */
+int cli_print_json(const struct cli *cli, const json_t *value);
+
+/* Prints a result for humans. 0 or -ENOMEM. */
+typedef int (*cli_renderer)(const json_t *result, const void *context);
+
+/*
+ * Asks the daemon; takes over `request` (NULL: out of memory). With -j the result is printed as it
+ * came, else by `render`. Returns the exit code.
+ */
+int cli_ask(const struct cli *cli, json_t *request, cli_renderer render, const void *context);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * espalier status: the gateway on one screen.
+ */
+#include <stdio.h>
+#include "cli.h"
+#include "field.h"
+#include "table.h"
+
+static void print_head(const json_t *s)
+{
+	char pid[FIELD_STRLEN], uptime[FIELD_STRLEN];
+	bool ready = json_is_true(field(s, "ready"));
+
+	printf("espalierd %s, pid %s, up %s, %s\n", field_string(s, "version"),
+	       field_text(s, "pid", pid), field_duration(s, "uptime_s", uptime),
+	       field_string(s, "config"));
+	printf("%s%s%s\n\n", style_on(ready ? STYLE_GOOD : STYLE_WARN),
+	       ready ? "ready" : "not ready yet", style_off());
+}
+
+static void print_alarms(const json_t *s)
+{
+	const json_t *list = field(s, "alarms"), *alarm;
+	size_t i;
+
+	json_array_foreach (list, i, alarm)
+		printf("%salarm: %s%s\n", style_on(STYLE_BAD), json_string_value(alarm),
+		       style_off());
+	if (json_array_size(list))
+		putchar('\n');
+}
+
+static void print_up(const json_t *s, const char *key)
+{
+	const json_t *item = field(s, key);
+	unsigned long long up = field_count(item, "up"), total = field_count(item, "total");
+	enum style style = up == total ? STYLE_GOOD : up ? STYLE_WARN : STYLE_BAD;
+
+	printf("%-14s%s%llu of %llu up%s\n", key, style_on(style), up, total, style_off());
+}
+
+static void print_counter(const char *label, const json_t *counter)
+{
+	char packets[UNIT_STRLEN], bytes[UNIT_STRLEN];
+
+	printf("%-14s%s packets, %s\n", label, unit_count(field_count(counter, "packets"), packets),
+	       unit_bytes(field_count(counter, "bytes"), bytes));
+}
+
+static void print_state(const json_t *s)
+{
+	const json_t *routes = field(s, "routes"), *groups = field(s, "groups");
+	char a[FIELD_STRLEN], b[FIELD_STRLEN], c[FIELD_STRLEN];
+
+	print_up(s, "tunnels");
+	print_up(s, "connections");
+	printf("%-14s%s\n", "attachments", field_text(field(s, "attachments"), "total", a));
+	printf("%-14s%s active, %s standby, %s withdrawn\n", "routes",
+	       field_text(routes, "active", a), field_text(routes, "standby", b),
+	       field_text(routes, "withdrawn", c));
+	printf("%-14s%s of %s\n", "groups", field_text(groups, "used", a),
+	       field_text(groups, "limit", b));
+	print_counter("to tunnels", field(field(s, "traffic"), "to_tunnels"));
+	print_counter("from tunnels", field(field(s, "traffic"), "from_tunnels"));
+	print_counter("dropped", field(s, "dropped"));
+}
+
+static int render(const json_t *status, const void *context)
+{
+	(void)context;
+	print_head(status);
+	print_alarms(status);
+	print_state(status);
+	return 0;
+}
+
+int status_run(const struct cli *cli, const struct command *command, char **operands)
+{
+	(void)operands;
+	return cli_ask(cli, json_pack("{s:s}", "command", command->name), render, NULL);
+}

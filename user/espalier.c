@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * espalier(8): the command line of the gateway. A table of commands, and what dispatches to it.
+ * Words may be abbreviated as long as they are unambiguous, options may stand anywhere.
+ */
+#include <getopt.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "core/config.h"
+
+static int version_run(const struct cli *cli, const struct command *command, char **operands);
+
+static const struct command commands[] = {
+	{
+		.name = "check",
+		.args = "[--strict] [--host] FILE",
+		.summary = "validate a configuration, without a daemon",
+		.help = "FILE may be - for standard input. Every finding is one line on stderr,\n"
+			"file:line:column: error|warning: text; with -j a list on stdout.\n"
+			"\n"
+			"--strict  exit status 1 if there are warnings\n"
+			"--host    check against this host too: devices and secret files, as "
+			"espalierd does\n"
+			"\n"
+			"Exit status: 0 valid, 1 warnings with --strict, 2 errors.",
+		.options = OPTION_STRICT | OPTION_HOST,
+		.min = 1,
+		.max = 1,
+		.run = check_run,
+	},
+	{
+		.name = "status",
+		.summary = "the gateway on one screen: what is up, what was carried, alarms",
+		.run = status_run,
+	},
+	{
+		.name = "show",
+		.args = "tunnels|connections|attachments|routes|groups|drops",
+		.summary = "list what the gateway has, with state and counters",
+		.nouns = show_commands,
+	},
+	{
+		.name = "explain",
+		.args = "--in ATTACHMENT SRC DST [PROTO [SPORT DPORT]]",
+		.summary = "what the program would do with a packet, step by step",
+		.help = "Asks the loaded program itself; nothing is sent and nothing counted.\n"
+			"PROTO is tcp, udp, icmp, icmpv6, sctp or a number.\n"
+			"\n"
+			"--in ATTACHMENT  where the packet arrives",
+		.options = OPTION_IN,
+		.min = 2,
+		.max = 5,
+		.run = explain_run,
+	},
+	{
+		.name = "version",
+		.summary = "the version of this program",
+		.run = version_run,
+	},
+	{ .name = NULL },
+};
+
+static const char *const exit_help =
+	"Exit status: 0 done, 1 failed, 2 usage or configuration errors.";
+
+/* Options that only some commands know come as OWN_OPTION + OPTION_*. */
+#define OWN_OPTION 256
+
+static const struct option long_options[] = {
+	{ "json", no_argument, NULL, 'j' },
+	{ "socket", required_argument, NULL, 's' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "strict", no_argument, NULL, OWN_OPTION + OPTION_STRICT },
+	{ "host", no_argument, NULL, OWN_OPTION + OPTION_HOST },
+	{ "table", required_argument, NULL, OWN_OPTION + OPTION_TABLE },
+	{ "connection", required_argument, NULL, OWN_OPTION + OPTION_CONNECTION },
+	{ "all", no_argument, NULL, OWN_OPTION + OPTION_ALL },
+	{ "in", required_argument, NULL, OWN_OPTION + OPTION_IN },
+	{ 0 },
+};
+
+/* What was typed. */
+struct line {
+	struct cli cli;
+	char **words; /* what is no option, in order, then NULL */
+	bool help, version;
+	int bad;	      /* '?' unknown option, ':' argument missing, 0 */
+	const char *bad_word; /* the first one */
+};
+
+static int version_run(const struct cli *cli, const struct command *command, char **operands)
+{
+	json_t *value;
+	int code;
+
+	(void)command;
+	(void)operands;
+	if (!cli->json) {
+		printf("espalier %s\n", VERSION);
+		return EXIT_OK;
+	}
+	value = json_pack("{s:s}", "version", VERSION);
+	code = cli_print_json(cli, value);
+	json_decref(value);
+	return code;
+}
+
+static void take_option(struct line *line, int option)
+{
+	struct cli *cli = &line->cli;
+
+	if (option < OWN_OPTION)
+		return;
+	option -= OWN_OPTION;
+	cli->options |= option;
+	if (option == OPTION_TABLE)
+		cli->table = optarg;
+	else if (option == OPTION_CONNECTION)
+		cli->connection = optarg;
+	else if (option == OPTION_IN)
+		cli->in = optarg;
+}
+
+/* Reads on after a bad option: -j may follow, and decides how the complaint is written. */
+static void parse(struct line *line, int argc, char **argv)
+{
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":js:hV", long_options, NULL)) != -1) {
+		if (option == 'j')
+			line->cli.json = true;
+		else if (option == 's')
+			line->cli.socket = optarg;
+		else if (option == 'h')
+			line->help = true;
+		else if (option == 'V')
+			line->version = true;
+		else if (option == '?' || option == ':')
+			line->bad_word = line->bad ? line->bad_word : argv[optind - 1];
+		else
+			take_option(line, option);
+		if (!line->bad && (option == '?' || option == ':'))
+			line->bad = option;
+	}
+	line->words = argv + optind;
+}
+
+static void print_commands(FILE *stream, const struct command *list, const char *prefix)
+{
+	for (; list->name; list++) {
+		if (list->nouns)
+			print_commands(stream, list->nouns, "show ");
+		else
+			fprintf(stream, "  %s%-*s %s\n", prefix, (int)(18 - strlen(prefix)),
+				list->name, list->summary);
+	}
+}
+
+static void print_usage(FILE *stream)
+{
+	fprintf(stream, "usage: espalier [-j] [-s SOCKET] COMMAND ...\n"
+			"\n"
+			"commands (words may be abbreviated; COMMAND --help says more):\n");
+	print_commands(stream, commands, "");
+	fprintf(stream,
+		"\n"
+		"options:\n"
+		"  -j, --json           JSON on stdout, errors too: {\"error\": ...}\n"
+		"  -s, --socket SOCKET  espalierd's socket (" CLIENT_SOCKET ")\n"
+		"  -h, --help           this text, or that of a command\n"
+		"      --version        the version\n"
+		"\n"
+		"%s\n",
+		exit_help);
+}
+
+static void print_help(const struct command *command)
+{
+	bool noun = command->run == show_run;
+
+	printf("usage: espalier [-j] [-s SOCKET] %s%s%s%s\n\n%s\n", noun ? "show " : "",
+	       command->name, command->args ? " " : "", command->args ? command->args : "",
+	       command->summary);
+	if (command->help)
+		printf("\n%s\n", command->help);
+	if (command->nouns) {
+		putchar('\n');
+		print_commands(stdout, command->nouns, "");
+	}
+	if (!command->help || !strstr(command->help, "Exit status"))
+		printf("\n%s\n", exit_help);
+}
+
+/* The command that `word` names or abbreviates. NULL: none, or more than one. */
+static const struct command *find(const struct command *list, const char *word)
+{
+	const struct command *found = NULL;
+	size_t len = strlen(word);
+
+	for (; list->name; list++) {
+		if (strncmp(list->name, word, len) != 0)
+			continue;
+		if (!list->name[len])
+			return list;
+		if (found)
+			return NULL;
+		found = list;
+	}
+	return found;
+}
+
+/* Complains about a word that find() did not find. */
+static int not_found(const struct cli *cli, const struct command *list, const char *word)
+{
+	const char *what = list == commands ? "command" : "thing to show";
+	char candidates[256] = "", word_quoted[QUOTED_LEN];
+	const char *best = NULL;
+	size_t used = 0;
+
+	quoted(word, word_quoted);
+	for (const struct command *c = list; c->name; c++) {
+		best = nearest_word(word, c->name, best);
+		if (strncmp(c->name, word, strlen(word)) == 0)
+			used += snprintf(candidates + used, sizeof(candidates) - used, "%s%s",
+					 used ? ", " : "", c->name);
+	}
+	if (used)
+		return cli_fail(cli, EXIT_USAGE, "'%s' is ambiguous: %s", word_quoted, candidates);
+	return cli_fail(cli, EXIT_USAGE, "unknown %s '%s'%s%s%s", what, word_quoted,
+			best ? ": did you mean " : "; espalier --help lists them", best ? best : "",
+			best ? "?" : "");
+}
+
+/* The option among `options` that comes first in the table, as typed. */
+static const char *option_name(unsigned options)
+{
+	for (const struct option *o = long_options; o->name; o++)
+		if (o->val > OWN_OPTION && ((unsigned)o->val - OWN_OPTION) & options)
+			return o->name;
+	return "";
+}
+
+static int run(const struct line *line, const struct command *command, char **operands)
+{
+	unsigned unknown = line->cli.options & ~command->options;
+	int count = 0;
+
+	while (operands[count])
+		count++;
+	if (line->help) {
+		print_help(command);
+		return EXIT_OK;
+	}
+	if (unknown)
+		return cli_fail(&line->cli, EXIT_USAGE, "%s has no option --%s", command->name,
+				option_name(unknown));
+	if (count < command->min || count > command->max)
+		return cli_fail(&line->cli, EXIT_USAGE, "%s arguments; usage: %s%s%s",
+				count < command->min ? "too few" : "too many", command->name,
+				command->args ? " " : "", command->args ? command->args : "");
+	return command->run(&line->cli, command, operands);
+}
+
+static int dispatch(const struct line *line, const struct command *list, char **words)
+{
+	const struct command *command;
+
+	command = find(list, words[0]);
+	if (!command)
+		return not_found(&line->cli, list, words[0]);
+	if (!command->nouns)
+		return run(line, command, words + 1);
+	if (words[1])
+		return dispatch(line, command->nouns, words + 1);
+	if (!line->help)
+		return cli_fail(&line->cli, EXIT_USAGE, "%s what? %s", command->name,
+				command->args);
+	print_help(command);
+	return EXIT_OK;
+}
+
+static int execute(const struct line *line)
+{
+	static char *version[] = { "version", NULL };
+
+	if (line->bad)
+		return cli_fail(&line->cli, EXIT_USAGE, "%s: %s",
+				line->bad == ':' ? "this option needs an argument"
+						 : "unknown option",
+				line->bad_word);
+	if (line->version)
+		return dispatch(line, commands, version);
+	if (line->words[0])
+		return dispatch(line, commands, line->words);
+	print_usage(line->help ? stdout : stderr);
+	return line->help ? EXIT_OK : EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct line line = { .cli.socket = CLIENT_SOCKET };
+	int code;
+
+	setlocale(LC_CTYPE, "");
+	parse(&line, argc, argv);
+	code = execute(&line);
+	if (fflush(stdout) || ferror(stdout)) {
+		perror("espalier: cannot write the output");
+		code = code ? code : EXIT_FAILED;
+	}
+	return code;
+}
