@@ -61,6 +61,7 @@ struct fib_table {
 	bool connection;       /* a connection's own table (its VRF), else a TR table */
 	enum view view;	       /* of a TR table */
 	size_t index;	       /* in config: of the table, or of the connection */
+	bool retired;	       /* no longer configured: its routes are about to go */
 	struct fib_route *routes; /* sorted by prefix_compare() */
 	size_t count;
 };

@@ -1,0 +1,630 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/capability.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+#include <cap-ng.h>
+#include <systemd/sd-daemon.h>
+#include "gateway.h"
+#include "io/configfile.h"
+
+#define LINK_SETTLE_MS	50    /* links and addresses change in bursts */
+#define AUDIT_PERIOD_S	30    /* what no message told us is found by then */
+#define AUDIT_SLACK_US	1000000
+#define NS_PER_MS	1000000ull
+
+/* ---- telling ---- */
+
+void gateway_log(int priority, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (getenv("JOURNAL_STREAM"))
+		fprintf(stderr, "<%d>", priority);
+	else
+		fprintf(stderr, "espalierd: ");
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
+
+static bool listed(char *const *list, size_t count, const char *text)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(list[i], text))
+			return true;
+	return false;
+}
+
+void gateway_alarm(struct gateway *g, const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int len;
+
+	va_start(args, format);
+	len = vasprintf(&text, format, args);
+	va_end(args);
+	if (len < 0)
+		return;
+	if (listed(g->alarms, g->alarm_count, text) || g->alarm_count == ALARMS) {
+		free(text);
+		return;
+	}
+	if (!listed(g->former_alarms, g->former_alarm_count, text))
+		gateway_log(LOG_ERR, "%s", text);
+	g->alarms[g->alarm_count++] = text;
+}
+
+static void forget(char **list, size_t *count)
+{
+	while (*count)
+		free(list[--*count]);
+}
+
+/* What is still wrong will be said again, but not logged again. */
+static void begin_alarms(struct gateway *g)
+{
+	memcpy(g->former_alarms, g->alarms, sizeof(g->alarms));
+	g->former_alarm_count = g->alarm_count;
+	g->alarm_count = 0;
+}
+
+static void end_alarms(struct gateway *g)
+{
+	for (size_t i = 0; i < g->former_alarm_count; i++)
+		if (!listed(g->alarms, g->alarm_count, g->former_alarms[i]))
+			gateway_log(LOG_NOTICE, "no longer: %s", g->former_alarms[i]);
+	forget(g->former_alarms, &g->former_alarm_count);
+}
+
+/* ---- finding ---- */
+
+size_t gateway_tunnel_places(const struct gateway *g)
+{
+	return g->config.connection_count * TUNNELS_PER_CONNECTION;
+}
+
+struct gateway_tunnel *gateway_tunnel(const struct gateway *g, uint32_t id)
+{
+	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
+		if (g->tunnels[i].used && g->tunnels[i].id == id)
+			return &g->tunnels[i];
+	return NULL;
+}
+
+const struct config_tunnel *gateway_tunnel_config(const struct gateway *g,
+						  const struct gateway_tunnel *t)
+{
+	return &g->config.connections[t->connection].tunnels[t->index];
+}
+
+int gateway_attachment_by_id(const struct gateway *g, uint32_t id)
+{
+	for (size_t i = 0; i < g->config.attachment_count; i++)
+		if (g->attachments[i].id == id)
+			return (int)i;
+	return -1;
+}
+
+uint64_t gateway_now(const struct gateway *g)
+{
+	uint64_t us = 0;
+
+	sd_event_now(g->event, CLOCK_MONOTONIC, &us);
+	return us * 1000;
+}
+
+bool gateway_tunnel_up(const struct gateway *g, const struct gateway_tunnel *t)
+{
+	const struct phase2_state *s = phase2_state(g->phase2, t->id);
+
+	return s && s->up;
+}
+
+bool gateway_tunnel_present(const struct gateway *g, const struct gateway_tunnel *t)
+{
+	return gateway_tunnel_up(g, t) || gateway_now(g) < t->held_until_ns;
+}
+
+/* ---- deciding ---- */
+
+static int follow_decision(struct gateway *g, struct fib *fib)
+{
+	int host_err = devices_apply_host(g, fib);
+	int err = devices_locate(g);
+
+	if (!err && !g->recovered) {
+		err = forwarding_recover_routes(g, fib);
+		g->recovered = !err;
+	}
+	if (err)
+		fib_free(fib);
+	else
+		err = forwarding_publish(g, fib);
+	if (!err)
+		err = devices_associate(g);
+	if (!err)
+		err = forwarding_retire(g);
+	return err ? err : host_err;
+}
+
+int gateway_update(struct gateway *g)
+{
+	struct rib rib;
+	struct fib fib;
+	int err;
+
+	begin_alarms(g);
+	err = devices_read_locals(g);
+	if (!err)
+		err = forwarding_decide(g, &rib, &fib);
+	if (err) {
+		gateway_alarm(g, "cannot decide on routes, the last good state stays: %s",
+			      strerror(-err));
+	} else {
+		rib_free(&g->rib);
+		g->rib = rib;
+		err = follow_decision(g, &fib);
+	}
+	end_alarms(g);
+	return err;
+}
+
+static int on_update(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	gateway_update(data);
+	return 0;
+}
+
+/* Within `delay_ns`; an update that is due sooner stays. */
+static void request_update(struct gateway *g, uint64_t delay_ns)
+{
+	uint64_t due = (gateway_now(g) + delay_ns) / 1000, armed = 0;
+	int enabled = SD_EVENT_OFF;
+
+	sd_event_source_get_enabled(g->update_timer, &enabled);
+	sd_event_source_get_time(g->update_timer, &armed);
+	if (enabled != SD_EVENT_OFF && armed <= due)
+		return;
+	sd_event_source_set_time(g->update_timer, due);
+	sd_event_source_set_enabled(g->update_timer, SD_EVENT_ONESHOT);
+}
+
+/* ---- events: tunnels ---- */
+
+static void tunnel_rose(struct gateway *g, struct gateway_tunnel *t)
+{
+	t->held_until_ns = 0;
+	forwarding_set_live(g, t, true);
+	request_update(g, 0);
+}
+
+/* The liveness word falls at once; the routes wait, in case the tunnel is only being replaced. */
+static void tunnel_fell(struct gateway *g, struct gateway_tunnel *t)
+{
+	uint64_t hold = g->config.gateway.hold_down_ms * NS_PER_MS;
+
+	forwarding_set_live(g, t, false);
+	t->held_until_ns = gateway_now(g) + hold;
+	request_update(g, hold);
+}
+
+static void on_tunnel(const struct phase2_change *change, void *data)
+{
+	struct gateway *g = data;
+	struct gateway_tunnel *t = gateway_tunnel(g, change->tunnel);
+	const struct phase2_state *s = phase2_state(g->phase2, change->tunnel);
+
+	if (!t || !s)
+		return;
+	if (change->up && !change->was_up)
+		tunnel_rose(g, t);
+	if (!change->up && change->was_up)
+		tunnel_fell(g, t);
+	if (change->status == change->was)
+		return;
+	gateway_log(change->up ? LOG_INFO : LOG_WARNING, "tunnel %s: %s, was %s, by %s%s%s",
+		    gateway_tunnel_config(g, t)->name, phase2_status_name(change->status),
+		    phase2_status_name(change->was), phase2_cause_name(s->cause),
+		    s->missing == PHASE2_COMPLETE ? "" : ": ",
+		    s->missing == PHASE2_COMPLETE ? "" : phase2_missing_text(s->missing));
+}
+
+static int resync_xfrm(struct gateway *g)
+{
+	struct phase2_drift drift = { 0 };
+	int err = xfrm_resync(g->xfrm, g->phase2, gateway_now(g), on_tunnel, g, &drift);
+
+	if (err)
+		gateway_log(LOG_ERR, "cannot read SAs from the kernel, the last known ones stay: %s",
+			    strerror(-err));
+	else if (g->ready && (drift.added || drift.removed))
+		gateway_log(LOG_NOTICE, "SAs and policies read anew: %u had come, %u had gone unseen",
+			    drift.added, drift.removed);
+	return err;
+}
+
+static int on_xfrm(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct gateway *g = data;
+	int why = 0;
+	int err = xfrm_follow(g->xfrm, g->phase2, gateway_now(g), on_tunnel, g, &why);
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	if (err == XFRM_NEEDS_RESYNC) {
+		gateway_log(LOG_WARNING, "XFRM messages were lost (%s): reading all SAs anew",
+			    strerror(-why));
+		return resync_xfrm(g);
+	}
+	return err;
+}
+
+/* ---- events: the host ---- */
+
+/* The kernel drops routes of a link that goes without a word: the plan must be compared anew. */
+static void on_host(const struct host_event *event, void *data)
+{
+	struct gateway *g = data;
+
+	(void)event;
+	g->plan_known = false;
+	request_update(g, LINK_SETTLE_MS * NS_PER_MS);
+}
+
+static int on_host_fd(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct gateway *g = data;
+	int err = host_dispatch(g->host);
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	if (err)
+		gateway_log(LOG_ERR, "cannot follow links and addresses: %s", strerror(-err));
+	return err;
+}
+
+static int on_audit(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct gateway *g = data;
+
+	resync_xfrm(g);
+	g->plan_known = false;
+	request_update(g, 0);
+	sd_event_source_set_time(source, usec + AUDIT_PERIOD_S * 1000000ull);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* ---- start ---- */
+
+/* Gives ids to what is configured and makes room for its state. */
+static int take_config(struct gateway *g)
+{
+	int err = ids_assign(&g->spaces, &g->config, &g->ids);
+
+	if (err)
+		return err;
+	g->tunnels = calloc(gateway_tunnel_places(g) + 1, sizeof(*g->tunnels));
+	g->attachments = calloc(g->config.attachment_count + 1, sizeof(*g->attachments));
+	if (!g->tunnels || !g->attachments)
+		return -ENOMEM;
+	for (size_t i = 0; i < g->config.attachment_count; i++)
+		g->attachments[i].id = g->ids.attachment[i];
+	for (size_t i = 0; i < gateway_tunnel_places(g); i++) {
+		struct gateway_tunnel *t = &g->tunnels[i];
+
+		t->connection = i / TUNNELS_PER_CONNECTION;
+		t->index = i % TUNNELS_PER_CONNECTION;
+		t->used = t->index < g->config.connections[t->connection].tunnel_count;
+		t->id = g->ids.tunnel[t->connection][t->index];
+	}
+	return 0;
+}
+
+/* Remembers ids for the next controller. What it has under another name is corrected. */
+static int write_names(struct gateway *g, enum name_kind kind, const struct id_space *s)
+{
+	int err = 0;
+
+	for (uint32_t id = 0; !err && id < s->limit; id++)
+		if (s->names[id])
+			err = dataplane_set_name(g->dataplane, kind, id, s->names[id]);
+	return err;
+}
+
+static int remember_ids(struct gateway *g)
+{
+	int err = write_names(g, NAME_TABLE, &g->spaces.tables);
+
+	if (!err)
+		err = write_names(g, NAME_ATTACHMENT, &g->spaces.attachments);
+	if (!err)
+		err = write_names(g, NAME_TUNNEL, &g->spaces.tunnels);
+	return err;
+}
+
+static int watch_tunnels(struct gateway *g)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < gateway_tunnel_places(g); i++) {
+		const struct gateway_tunnel *t = &g->tunnels[i];
+		const struct config_tunnel *c = gateway_tunnel_config(g, t);
+		struct phase2_tunnel watch = { c->if_id, c->if_id, c->local_address,
+					       c->remote_address };
+
+		if (t->used)
+			err = phase2_watch(g->phase2, t->id, &watch, gateway_now(g));
+	}
+	return err;
+}
+
+static int open_dataplane(struct gateway *g)
+{
+	const struct dataplane_options options = {
+		.pin_dir = g->options->pin_dir,
+		.hash = (enum hash_mode)g->config.gateway.flow_hash,
+	};
+	const char *why = "no reason given";
+	int err = dataplane_open(&options, &g->dataplane, &why);
+
+	if (err)
+		gateway_log(LOG_ERR, "cannot load the dataplane: %s", why);
+	return err;
+}
+
+static int open_host(struct gateway *g)
+{
+	const struct host_options options = { .state_dir = g->options->state_dir };
+	const char *why = "no reason given";
+	int err = host_open(&options, &g->host, &why);
+
+	if (err)
+		gateway_log(LOG_ERR, "%s", why);
+	return err;
+}
+
+static int open_xfrm(struct gateway *g)
+{
+	const char *why = "no reason given";
+	int err = phase2_new(&g->phase2);
+
+	if (!err)
+		err = xfrm_open(&g->xfrm, &why);
+	if (err)
+		gateway_log(LOG_ERR, "cannot follow Phase 2: %s", why);
+	return err;
+}
+
+static int open_control(struct gateway *g)
+{
+	char text[256];
+	int err = control_open(g->event, g->options->socket, show_request, g, &g->control);
+
+	if (err)
+		gateway_log(LOG_ERR, "%s",
+			    control_open_error(err, g->options->socket, text, sizeof(text)));
+	return err;
+}
+
+static int add_io(struct gateway *g, int fd, sd_event_io_handler_t handler, int64_t priority)
+{
+	sd_event_source *source;
+	int err = sd_event_add_io(g->event, &source, fd, EPOLLIN, handler, g);
+
+	if (err < 0)
+		return err;
+	sd_event_source_set_priority(source, priority);
+	return sd_event_source_set_floating(source, true);
+}
+
+/* Tunnels come first: nothing else costs packets. */
+static int add_events(struct gateway *g)
+{
+	uint64_t now = 0;
+	int err = add_io(g, xfrm_fd(g->xfrm), on_xfrm, SD_EVENT_PRIORITY_IMPORTANT);
+
+	sd_event_now(g->event, CLOCK_MONOTONIC, &now);
+	if (err >= 0)
+		err = add_io(g, host_fd(g->host), on_host_fd, SD_EVENT_PRIORITY_NORMAL);
+	if (err >= 0)
+		err = sd_event_add_time(g->event, NULL, CLOCK_MONOTONIC,
+					now + AUDIT_PERIOD_S * 1000000ull, AUDIT_SLACK_US, on_audit,
+					g);
+	return err < 0 ? err : 0;
+}
+
+static int open_event(struct gateway *g)
+{
+	sigset_t signals;
+	int err = sd_event_new(&g->event);
+
+	if (err < 0)
+		return err;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	/* Without a handler of their own these two end the loop. */
+	sd_event_add_signal(g->event, NULL, SIGTERM, NULL, NULL);
+	sd_event_add_signal(g->event, NULL, SIGINT, NULL, NULL);
+	sd_event_set_watchdog(g->event, true);
+	err = sd_event_add_time(g->event, &g->update_timer, CLOCK_MONOTONIC, 0, 1, on_update, g);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(g->update_timer, SD_EVENT_OFF);
+	g->started_ns = gateway_now(g);
+	return err < 0 ? err : 0;
+}
+
+/* From here on only what a running gateway needs: links, routes, programs and maps. */
+static int drop_privileges(void)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+			  CAP_NET_ADMIN, CAP_BPF, -1) ||
+	    capng_apply(CAPNG_SELECT_BOTH))
+		return -EPERM;
+	return 0;
+}
+
+static int open_all(struct gateway *g)
+{
+	int err = open_event(g);
+
+	if (!err)
+		err = groups_init(&g->groups, MAX_GROUPS);
+	if (!err)
+		err = id_spaces_init(&g->spaces);
+	if (!err)
+		err = open_control(g); /* first: it finds out whether another one is running */
+	if (!err)
+		err = open_host(g);
+	if (!err)
+		err = open_dataplane(g);
+	if (!err)
+		err = open_xfrm(g);
+	return err;
+}
+
+static int start(struct gateway *g)
+{
+	int err = forwarding_recover_ids(g);
+
+	if (!err)
+		err = take_config(g);
+	if (!err)
+		err = remember_ids(g);
+	if (!err)
+		err = watch_tunnels(g);
+	if (!err)
+		err = host_watch(g->host, on_host, g);
+	/* Which tunnels are up must be known before any route is touched. */
+	if (!err)
+		err = resync_xfrm(g);
+	if (!err)
+		err = gateway_update(g);
+	if (!err)
+		err = add_events(g);
+	return err;
+}
+
+static void announce(struct gateway *g)
+{
+	g->ready = true;
+	sd_notify(0, "READY=1\nSTATUS=forwarding");
+	gateway_log(LOG_INFO, "ready: %zu attachments, %zu connections, %zu tables",
+		    g->config.attachment_count, g->config.connection_count, g->config.table_count);
+	if (g->options->ready)
+		g->options->ready(g->options->ready_context);
+}
+
+/* ---- end ---- */
+
+static void teardown(struct gateway *g)
+{
+	int err = dataplane_teardown(g->dataplane);
+
+	if (err)
+		gateway_log(LOG_ERR, "cannot remove the dataplane: %s", strerror(-err));
+	host_teardown(g->host);
+	for (size_t i = 0; i < host_error_count(g->host); i++)
+		gateway_log(LOG_ERR, "%s", host_error(g->host, i));
+}
+
+static void close_all(struct gateway *g)
+{
+	control_close(g->control);
+	xfrm_close(g->xfrm);
+	phase2_free(g->phase2);
+	dataplane_close(g->dataplane);
+	host_close(g->host);
+	host_plan_free(&g->plan);
+	rib_free(&g->rib);
+	fib_free(&g->fib);
+	groups_free(&g->groups);
+	ids_free(&g->ids);
+	id_spaces_free(&g->spaces);
+	free(g->tunnels);
+	free(g->attachments);
+	free(g->locals);
+	forget(g->alarms, &g->alarm_count);
+	sd_event_source_unref(g->update_timer);
+	sd_event_unref(g->event);
+	config_free(&g->config);
+}
+
+static int load_config(struct gateway *g)
+{
+	struct findings findings = { 0 };
+	int err = configfile_load(g->options->config, true, &g->config, &findings);
+
+	configfile_print_findings(stderr, g->options->config, &findings);
+	findings_free(&findings);
+	return err;
+}
+
+static int serve(struct gateway *g)
+{
+	int err = open_all(g);
+
+	if (!err)
+		err = start(g);
+	if (!err)
+		err = drop_privileges();
+	if (err) {
+		gateway_log(LOG_ERR, "not started: %s", strerror(-err));
+		return err;
+	}
+	announce(g);
+	err = sd_event_loop(g->event);
+	sd_notify(0, "STOPPING=1");
+	if (g->options->teardown)
+		teardown(g);
+	else
+		gateway_log(LOG_INFO, "stopped; packets are forwarded by the last state");
+	return err;
+}
+
+int gateway_run(const struct gateway_options *options)
+{
+	struct gateway g = { .options = options };
+	int err;
+
+	if (load_config(&g)) {
+		config_free(&g.config);
+		return EXIT_CONFIG;
+	}
+	err = serve(&g);
+	close_all(&g);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int gateway_cleanup(const struct gateway_options *options)
+{
+	struct gateway g = { .options = options };
+	int err = open_event(&g);
+
+	if (!err)
+		err = open_control(&g); /* refuses to pull the ground from under a running one */
+	if (!err)
+		err = open_host(&g);
+	if (!err)
+		err = open_dataplane(&g);
+	if (!err)
+		teardown(&g);
+	close_all(&g);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}

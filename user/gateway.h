@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one place where events meet decisions. What the configuration, the kernel's SAs and the host's
+ * links say goes into core; what core wants goes to the dataplane's maps and to the kernel.
+ *
+ *   gateway.c             start, events, end
+ *   gateway_forwarding.c  tunnels' liveness, groups, routes → maps
+ *   gateway_devices.c     attachments and tunnels → programs, associations
+ *   show.c                what users are told
+ */
+#ifndef ESPALIER_GATEWAY_H
+#define ESPALIER_GATEWAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+#include "core/config.h"
+#include "core/fib.h"
+#include "core/groups.h"
+#include "core/ids.h"
+#include "core/phase2.h"
+#include "core/rib.h"
+#include "io/control.h"
+#include "io/dataplane.h"
+#include "io/host.h"
+#include "io/xfrm.h"
+
+struct gateway_options {
+	const char *config;   /* file */
+	const char *socket;   /* control socket */
+	const char *pin_dir;  /* on a bpffs */
+	const char *state_dir;
+	bool teardown;	      /* at the end remove everything instead of leaving forwarding on */
+	void (*ready)(void *context); /* called once when everything is in place; or NULL */
+	void *ready_context;
+};
+
+#define EXIT_CONFIG 2 /* the configuration is wrong */
+#define ALARMS	    32
+
+/* A tunnel as it runs. Position: connection * TUNNELS_PER_CONNECTION + index. */
+struct gateway_tunnel {
+	bool used;
+	uint32_t id;
+	size_t connection, index;
+	uint32_t ifindex; /* 0: the device is not there */
+	uint32_t mtu;
+	uint8_t l2_len;
+	bool l3;   /* no MAC addresses */
+	uint8_t mac[6];
+	bool live;		/* as the dataplane was told */
+	uint64_t held_until_ns; /* fell, and its routes are kept until then */
+	uint32_t attached;	/* device that the program is on, or 0 */
+};
+
+/* An attachment as it runs, by position in the configuration. */
+struct gateway_attachment {
+	uint32_t id;
+	uint32_t ifindex; /* of its device; 0: not there, or vpn */
+	uint32_t attached; /* device that the programs are on, or 0 */
+	bool l3;
+	uint8_t mac[6];
+	bool native;		 /* XDP is in use */
+};
+
+struct gateway {
+	const struct gateway_options *options;
+	sd_event *event;
+	uint64_t started_ns;
+	bool ready;
+
+	struct config config;
+	struct id_spaces spaces;
+	struct ids ids;
+	struct gateway_tunnel *tunnels;
+	struct gateway_attachment *attachments;
+
+	struct rib rib;
+	struct fib fib;	      /* what the maps hold */
+	struct groups groups; /* likewise */
+	struct host_plan plan;
+	bool plan_known; /* `plan` is what the kernel has */
+	struct address *locals;
+	size_t local_count;
+
+	struct dataplane *dataplane;
+	struct host *host;
+	struct xfrm_socket *xfrm;
+	struct phase2 *phase2;
+	struct control *control;
+
+	sd_event_source *update_timer; /* gateway_update() is due */
+	bool recovered;		       /* `fib` and `groups` know what the maps held at the start */
+	char *alarms[ALARMS], *former_alarms[ALARMS]; /* what is wrong now, as sentences */
+	size_t alarm_count, former_alarm_count;
+};
+
+/* Runs until a signal ends it. The process's exit status. */
+int gateway_run(const struct gateway_options *options);
+/* Removes what a former controller left: programs, maps, devices, routes, rules. Exit status. */
+int gateway_cleanup(const struct gateway_options *options);
+
+/* One line to the journal or stderr, with its priority (LOG_...). */
+__attribute__((format(printf, 2, 3))) void gateway_log(int priority, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void gateway_alarm(struct gateway *g, const char *format, ...);
+
+/* Decides anew and makes dataplane and kernel follow. Safe to repeat: touches what differs. */
+int gateway_update(struct gateway *g);
+
+/* The tunnel with this id, or NULL. */
+struct gateway_tunnel *gateway_tunnel(const struct gateway *g, uint32_t id);
+const struct config_tunnel *gateway_tunnel_config(const struct gateway *g,
+						  const struct gateway_tunnel *t);
+size_t gateway_tunnel_places(const struct gateway *g);
+/* In Phase 2 [D3]. */
+bool gateway_tunnel_up(const struct gateway *g, const struct gateway_tunnel *t);
+/* In Phase 2, or fell so recently that its routes are still kept. */
+bool gateway_tunnel_present(const struct gateway *g, const struct gateway_tunnel *t);
+/* Monotonic, of the event that is being handled. */
+uint64_t gateway_now(const struct gateway *g);
+/* Position of the attachment with this id, or -1. */
+int gateway_attachment_by_id(const struct gateway *g, uint32_t id);
+
+/* gateway_forwarding.c */
+
+/* Learns what a former controller left in the maps: names → ids, routes and groups → g->fib. */
+int forwarding_recover_ids(struct gateway *g);
+int forwarding_recover_routes(struct gateway *g, const struct fib *wanted);
+/* Tells the dataplane whether a tunnel carries traffic: one write; then its groups. */
+void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live);
+/* What the configuration, the tunnels and the host's addresses ask for now. */
+int forwarding_decide(struct gateway *g, struct rib *rib, struct fib *fib);
+/* Makes the maps hold `now`, which is then g->fib's. On failure the rest keeps its last good state,
+ * an alarm says so, and g->fib is what the maps really hold. Tables that are gone stay, retired. */
+int forwarding_publish(struct gateway *g, struct fib *now);
+/* Empties the retired tables; to be called when no association names them any more. */
+int forwarding_retire(struct gateway *g);
+
+/* gateway_devices.c */
+
+/* Makes the kernel equal to what configuration and routes ask for: devices, addresses, rules, slow
+ * path. */
+int devices_apply_host(struct gateway *g, const struct fib *fib);
+/* Finds the devices and tells the dataplane where tunnels and attachments are. */
+int devices_locate(struct gateway *g);
+/* Attaches programs, sets associations; then removes those of what is no longer there. */
+int devices_associate(struct gateway *g);
+/* The gateway's own addresses, into g->locals. */
+int devices_read_locals(struct gateway *g);
+
+/* show.c: answers a request of doc/control.md. Context: the gateway. */
+json_t *show_request(const json_t *request, void *context);
+
+#endif
