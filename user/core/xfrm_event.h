@@ -123,7 +123,7 @@ const char *xfrm_event_name(const struct xfrm_event *event);
 
 bool xfrm_sa_id_equal(const struct xfrm_sa_id *a, const struct xfrm_sa_id *b);
 
-/* "aes-gcm", ... as the kernel names it: the AEAD, or the cipher. "" when there is none. */
+/* As the kernel names it: the AEAD, or the cipher. "" when there is none. */
 const char *xfrm_sa_cipher(const struct xfrm_sa *sa);
 uint32_t xfrm_sa_cipher_bits(const struct xfrm_sa *sa);
 
