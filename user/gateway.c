@@ -219,7 +219,7 @@ static void tunnel_fell(struct gateway *g, struct gateway_tunnel *t)
 	request_update(g, hold);
 }
 
-static void on_tunnel(const struct phase2_change *change, void *data)
+void gateway_tunnel_changed(const struct phase2_change *change, void *data)
 {
 	struct gateway *g = data;
 	struct gateway_tunnel *t = gateway_tunnel(g, change->tunnel);
@@ -243,7 +243,7 @@ static void on_tunnel(const struct phase2_change *change, void *data)
 static int resync_xfrm(struct gateway *g)
 {
 	struct phase2_drift drift = { 0 };
-	int err = xfrm_resync(g->xfrm, g->phase2, gateway_now(g), on_tunnel, g, &drift);
+	int err = xfrm_resync(g->xfrm, g->phase2, gateway_now(g), gateway_tunnel_changed, g, &drift);
 
 	if (err)
 		gateway_log(LOG_ERR, "cannot read SAs from the kernel, the last known ones stay: %s",
@@ -258,7 +258,7 @@ static int on_xfrm(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct gateway *g = data;
 	int why = 0;
-	int err = xfrm_follow(g->xfrm, g->phase2, gateway_now(g), on_tunnel, g, &why);
+	int err = xfrm_follow(g->xfrm, g->phase2, gateway_now(g), gateway_tunnel_changed, g, &why);
 
 	(void)source;
 	(void)fd;

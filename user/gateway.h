@@ -107,6 +107,9 @@ __attribute__((format(printf, 2, 3))) void gateway_alarm(struct gateway *g, cons
 /* Decides anew and makes dataplane and kernel follow. Safe to repeat: touches what differs. */
 int gateway_update(struct gateway *g);
 
+/* Takes note of a tunnel's new state; an xfrm_changed_fn. */
+void gateway_tunnel_changed(const struct phase2_change *change, void *gateway);
+
 /* The tunnel with this id, or NULL. */
 struct gateway_tunnel *gateway_tunnel(const struct gateway *g, uint32_t id);
 const struct config_tunnel *gateway_tunnel_config(const struct gateway *g,
