@@ -15,7 +15,16 @@
 
 #define TUNNELS_PER_CONNECTION 2
 #define VLANS_PER_ATTACHMENT   2
-#define DEFAULT_LOCAL_ASN      45104u
+#define NAME_MAX_LEN	       47 /* of tables, attachments, gateways, connections, tunnels */
+#define DEVICE_NAME_MAX	       15 /* IFNAMSIZ - 1 */
+
+/* What is not written in the file. */
+#define DEFAULT_LOCAL_ASN    45104u /* [S54] */
+#define DEFAULT_TUNNEL_MTU   1400u
+#define DEFAULT_WEIGHT	     1u
+#define DEFAULT_HOLD_DOWN_MS 300u
+#define DEFAULT_SECRETS	     "/etc/espalier/secrets"
+#define FIRST_KERNEL_TABLE   1001u /* of the first connection; the next ones follow */
 
 /* Where in the file a value stands, 1-based; line 0: not written (a default). */
 struct mark {
@@ -56,7 +65,7 @@ struct config_table {
 	size_t learn_count;
 	struct config_table_route *routes;
 	size_t route_count;
-	bool transit; /* [D10] */
+	bool transit; /* [D10]; default false */
 };
 
 struct config_attachment {
@@ -71,19 +80,22 @@ struct config_attachment {
 	struct mark vlan_mark;
 	struct config_prefix *cidrs; /* vpc: system routes [D15]; vbr: its static routes [D17] */
 	size_t cidr_count;
-	struct address next_hop_v4; /* gateway inside the VPC; family 0: destinations are neighbours */
+	/* gateway inside the VPC; family 0: destinations are neighbours */
+	struct address next_hop_v4;
 	struct address next_hop_v6;
 	struct mark next_hop_mark;
 	uint32_t mtu; /* 0: the device's */
 	struct mark mtu_mark;
-	enum xdp_mode xdp;
-	uint32_t asn;	   /* vbr [S46] */
+	enum xdp_mode xdp; /* default XDP_AUTO */
+	uint32_t asn;	   /* vbr [S46]; 0: not known */
 	struct mark asn_mark;
-	uint32_t priority; /* vbr: metric in D6 [D17] */
+	uint32_t priority; /* vbr: metric in D6 [D17]; default 0 */
+	struct mark priority_mark;
 
 	/* vpn */
 	struct config_ref connection;
-	bool synchronize; /* [S15 S42] */
+	bool synchronize; /* [S15 S42]; default false */
+	struct mark synchronize_mark;
 
 	struct config_ref association; /* table; name NULL: not associated [D7] */
 };
@@ -99,19 +111,20 @@ struct config_customer_gateway {
 };
 
 struct config_tunnel {
-	char *name; /* default: connection name + "-1", "-2" */
+	char *name; /* default: connection name + "-1", "-2"; one gateway has each name once */
 	struct mark mark;
-	uint32_t if_id;
+	uint32_t if_id; /* never 0, each once: what identifies the tunnel's SAs [D3] */
 	struct mark if_id_mark;
-	char *device;		  /* adopted device; NULL: created by us, named by tunnel_device_name() */
+	char *device; /* adopted device; NULL: created by us, named by tunnel_device_name() */
 	struct mark device_mark;
-	struct address local_address, remote_address; /* of the underlay */
+	/* of the underlay; an adopted device may do without (family 0) */
+	struct address local_address, remote_address;
 	struct mark local_address_mark, remote_address_mark;
 	struct prefix inside; /* tunnel CIDR [S55]; address.family 0: none (static connections) */
 	struct mark inside_mark;
 	struct address bgp_address; /* ours, inside the tunnel CIDR [S58] */
 	struct mark bgp_address_mark;
-	char *psk; /* name of a file below gateway.secrets, without directory [D16] */
+	char *psk; /* name of a file below gateway.secrets, without directory [D16]; NULL: none */
 	struct mark psk_mark;
 	uint32_t mtu; /* default 1400 */
 	struct mark mtu_mark;
@@ -133,13 +146,13 @@ struct config_connection {
 	struct config_bgp bgp;
 	struct config_prefix *routes; /* destination-based [S31] */
 	size_t route_count;
-	struct mark routes_mark; /* line 0: no `routes:` written */
+	struct mark routes_mark;  /* line 0: no `routes:` written */
 	bool allow_mixed_routing; /* [S22 S30] */
 	struct config_tunnel tunnels[TUNNELS_PER_CONNECTION];
 	size_t tunnel_count;
 	struct mark tunnels_mark;
-	bool vrf;	      /* default true; false: a plain kernel table */
-	uint32_t kernel_table; /* default: chosen (1001 + position); also the VRF's table */
+	bool vrf;	       /* default true; false: a plain kernel table */
+	uint32_t kernel_table; /* also the VRF's; 0 until rules_check() chose (1001 + position) */
 	struct mark kernel_table_mark;
 	uint32_t bgp_quota; /* single-tunnel, 50..200 [S44]; 0: default */
 	struct mark bgp_quota_mark;
@@ -147,11 +160,12 @@ struct config_connection {
 
 /* gateway: what concerns this host rather than the service. */
 struct config_gateway {
-	char *secrets;		 /* directory, default /etc/espalier/secrets */
-	enum no_route on_no_route; /* [D8] */
-	int flow_hash;		 /* enum hash_mode of include/dataplane.h, default HASH_L4 [D12] */
-	bool limits;		 /* default true; false: `limits: none` [D5] */
-	uint32_t hold_down_ms;	 /* delays withdrawal, not the liveness word; default 300 */
+	char *secrets; /* directory, default DEFAULT_SECRETS */
+	struct mark secrets_mark;
+	enum no_route on_no_route; /* [D8]; default NO_ROUTE_DROP */
+	int flow_hash;	       /* enum hash_mode of include/dataplane.h, default HASH_L4 [D12] */
+	bool limits;	       /* default true; false: `limits: none` [D5] */
+	uint32_t hold_down_ms; /* delays withdrawal, not the liveness word; default 300 */
 };
 
 struct config {
@@ -184,8 +198,8 @@ struct findings {
 
 /* Appends; printf-like. Never fails visibly: see out_of_memory. */
 __attribute__((format(printf, 4, 5))) void findings_add(struct findings *f, enum severity severity,
-							 struct mark mark, const char *format, ...);
-/* By line, then column. */
+							struct mark mark, const char *format, ...);
+/* By line, then column; at one place errors first. */
 void findings_sort(struct findings *f);
 size_t findings_errors(const struct findings *f);
 void findings_free(struct findings *f);
@@ -200,5 +214,23 @@ const char *connection_vrf_name(const struct config_connection *c, char buf[16])
 
 /* The one attachment of type vpn that names this connection, or -1 [S34]. */
 int connection_attachment(const struct config *c, size_t connection);
+
+/*
+ * What the running host must have: devices that are not created by us (of VPCs, VBRs and adopted
+ * tunnels) and files below gateway.secrets. Each name once per place that uses it, in the order of
+ * the file's sections. A callback that returns non-zero ends the walk; its value is returned.
+ */
+typedef int (*config_name_fn)(const char *name, struct mark mark, void *context);
+int config_each_device(const struct config *c, config_name_fn fn, void *context);
+int config_each_secret(const struct config *c, config_name_fn fn, void *context);
+
+/* "did you mean": the candidate that is one or two typing errors away from `word`, or NULL. Returns
+ * the better one of `best` (may be NULL) and `candidate`, so that callers can loop over anything.
+ */
+const char *nearest_word(const char *word, const char *candidate, const char *best);
+
+/* Copies `text` for a message: cut to fit, and nothing in it that a terminal would obey. */
+#define QUOTED_LEN 64
+const char *quoted(const char *text, char buf[QUOTED_LEN]);
 
 #endif

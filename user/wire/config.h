@@ -9,12 +9,18 @@
 #include <stddef.h>
 #include "../core/config.h"
 
+/* Room for some 500,000 routes; what is larger is a mistake. */
+#define CONFIG_MAX_LEN (16 << 20)
+
 /*
  * Decodes `len` bytes of YAML. `file` is copied for messages. Everything wrong (syntax, unknown or
- * duplicate key, wrong type, out of range) is appended to `f`. Returns 0, or -EINVAL when there were
- * errors, or -ENOMEM; *out is valid and must be freed by config_free() in the first case, and, when
- * -EINVAL came of values rather than of YAML syntax, too (so that rules_check() can add the rest of
- * the errors): out->file is then not NULL.
+ * duplicate key, wrong type, out of range) is appended to `f`; so the caller sorts and prints.
+ *
+ * 0: *out is complete, to be freed by config_free().
+ * -EINVAL: there were errors. When out->file is not NULL they were errors of values: *out holds
+ * what could be decoded, is good for rules_check() to add the rest of the errors, and must be
+ * freed. When it is NULL the text is not YAML, or empty: *out is all zero. -ENOMEM: *out is all
+ * zero.
  */
 int config_parse(const char *file, const char *text, size_t len, struct config *out,
 		 struct findings *f);

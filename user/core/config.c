@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "config.h"
+
+/* Room for count + 1: the list doubles whenever its count reaches a power of two. */
+static bool findings_grow(struct findings *f)
+{
+	struct finding *list;
+
+	if (f->count & (f->count - 1))
+		return true;
+	list = realloc(f->list, (f->count ? 2 * f->count : 1) * sizeof(*list));
+	if (!list)
+		return false;
+	f->list = list;
+	return true;
+}
+
+void findings_add(struct findings *f, enum severity severity, struct mark mark, const char *format,
+		  ...)
+{
+	va_list args;
+	char *text;
+	int n;
+
+	va_start(args, format);
+	n = vasprintf(&text, format, args);
+	va_end(args);
+	if (n < 0) {
+		f->out_of_memory = true;
+		return;
+	}
+	if (!findings_grow(f)) {
+		free(text);
+		f->out_of_memory = true;
+		return;
+	}
+	f->list[f->count++] = (struct finding){ severity, mark, text };
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct finding *x = a, *y = b;
+
+	if (x->mark.line != y->mark.line)
+		return x->mark.line < y->mark.line ? -1 : 1;
+	if (x->mark.column != y->mark.column)
+		return x->mark.column < y->mark.column ? -1 : 1;
+	if (x->severity != y->severity)
+		return x->severity > y->severity ? -1 : 1;
+	return strcmp(x->text, y->text);
+}
+
+void findings_sort(struct findings *f)
+{
+	if (f->count)
+		qsort(f->list, f->count, sizeof(*f->list), by_place);
+}
+
+size_t findings_errors(const struct findings *f)
+{
+	size_t errors = f->out_of_memory;
+
+	for (size_t i = 0; i < f->count; i++)
+		errors += f->list[i].severity == SEVERITY_ERROR;
+	return errors;
+}
+
+void findings_free(struct findings *f)
+{
+	for (size_t i = 0; i < f->count; i++)
+		free(f->list[i].text);
+	free(f->list);
+	*f = (struct findings){ 0 };
+}
+
+static void free_table(struct config_table *t)
+{
+	for (size_t i = 0; i < t->learn_count; i++)
+		free(t->learn[i].name);
+	for (size_t i = 0; i < t->route_count; i++)
+		free(t->routes[i].attachment.name);
+	free(t->learn);
+	free(t->routes);
+	free(t->name);
+}
+
+static void free_attachment(struct config_attachment *a)
+{
+	free(a->name);
+	free(a->device);
+	free(a->cidrs);
+	free(a->connection.name);
+	free(a->association.name);
+}
+
+static void free_connection(struct config_connection *c)
+{
+	for (size_t i = 0; i < TUNNELS_PER_CONNECTION; i++) {
+		free(c->tunnels[i].name);
+		free(c->tunnels[i].device);
+		free(c->tunnels[i].psk);
+	}
+	free(c->name);
+	free(c->customer_gateway.name);
+	free(c->routes);
+}
+
+void config_free(struct config *c)
+{
+	for (size_t i = 0; i < c->table_count; i++)
+		free_table(&c->tables[i]);
+	for (size_t i = 0; i < c->attachment_count; i++)
+		free_attachment(&c->attachments[i]);
+	for (size_t i = 0; i < c->customer_gateway_count; i++)
+		free(c->customer_gateways[i].name);
+	for (size_t i = 0; i < c->connection_count; i++)
+		free_connection(&c->connections[i]);
+	free(c->tables);
+	free(c->attachments);
+	free(c->customer_gateways);
+	free(c->connections);
+	free(c->gateway.secrets);
+	free(c->file);
+	*c = (struct config){ 0 };
+}
+
+const char *tunnel_device_name(const struct config_tunnel *t, char buf[16])
+{
+	if (t->device)
+		snprintf(buf, 16, "%s", t->device);
+	else
+		snprintf(buf, 16, "xfrm%u", t->if_id);
+	return buf;
+}
+
+const char *connection_vrf_name(const struct config_connection *c, char buf[16])
+{
+	snprintf(buf, 16, "vrf%u", c->kernel_table);
+	return buf;
+}
+
+int connection_attachment(const struct config *c, size_t connection)
+{
+	for (size_t i = 0; i < c->attachment_count; i++)
+		if (c->attachments[i].type == ATTACHMENT_VPN &&
+		    c->attachments[i].connection.index == (int)connection)
+			return (int)i;
+	return -1;
+}
+
+int config_each_device(const struct config *c, config_name_fn fn, void *context)
+{
+	int result = 0;
+
+	for (size_t i = 0; !result && i < c->attachment_count; i++)
+		if (c->attachments[i].device)
+			result = fn(c->attachments[i].device, c->attachments[i].device_mark,
+				    context);
+	for (size_t i = 0; !result && i < c->connection_count; i++)
+		for (size_t k = 0; !result && k < c->connections[i].tunnel_count; k++) {
+			const struct config_tunnel *t = &c->connections[i].tunnels[k];
+
+			if (t->device)
+				result = fn(t->device, t->device_mark, context);
+		}
+	return result;
+}
+
+int config_each_secret(const struct config *c, config_name_fn fn, void *context)
+{
+	int result = 0;
+
+	for (size_t i = 0; !result && i < c->connection_count; i++)
+		for (size_t k = 0; !result && k < c->connections[i].tunnel_count; k++) {
+			const struct config_tunnel *t = &c->connections[i].tunnels[k];
+
+			if (t->psk)
+				result = fn(t->psk, t->psk_mark, context);
+		}
+	return result;
+}
+
+#define WORD_MAX    NAME_MAX_LEN
+#define TOO_DISTANT 1000u
+
+static unsigned least(unsigned a, unsigned b, unsigned c)
+{
+	unsigned ab = a < b ? a : b;
+
+	return ab < c ? ab : c;
+}
+
+/* Insertions, deletions, replacements between two words (Levenshtein), one row at a time. */
+static unsigned edit_distance(const char *a, const char *b)
+{
+	unsigned row[WORD_MAX + 1], diagonal, above;
+	size_t n = strlen(b);
+
+	if (n > WORD_MAX || strlen(a) > WORD_MAX)
+		return TOO_DISTANT;
+	for (size_t i = 0; i <= n; i++)
+		row[i] = (unsigned)i;
+	for (; *a; a++) {
+		diagonal = row[0]++;
+		for (size_t i = 1; i <= n; i++) {
+			above = row[i];
+			row[i] = least(above + 1, row[i - 1] + 1, diagonal + (*a != b[i - 1]));
+			diagonal = above;
+		}
+	}
+	return row[n];
+}
+
+const char *nearest_word(const char *word, const char *candidate, const char *best)
+{
+	unsigned distance = edit_distance(word, candidate);
+
+	/* A short word is similar to everything: at most a third of it may be wrong. */
+	if (distance > 2 || 3 * distance > strlen(word) + 1)
+		return best;
+	return !best || distance < edit_distance(word, best) ? candidate : best;
+}
+
+const char *quoted(const char *text, char buf[QUOTED_LEN])
+{
+	size_t n = strlen(text), room = QUOTED_LEN - 1;
+
+	for (size_t i = 0; i < n && i < room; i++)
+		buf[i] = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
+	if (n > room)
+		memcpy(buf + room - 3, "...", 3);
+	buf[n < room ? n : room] = '\0';
+	return buf;
+}

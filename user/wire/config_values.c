@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Single values. YAML's own types are not asked: the schema knows what is expected, so `no`, `1.10`
+ * and `0777` mean what the key says and not what YAML 1.1 would make of them. Numbers and booleans
+ * must be plain (quotes say "text"); text may be quoted or not.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "config_decode.h"
+
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define DIGITS	"0123456789"
+
+static const char *const null_words[] = { "", "~", "null", "Null", "NULL", NULL };
+
+bool is_null(const yaml_node_t *node)
+{
+	if (node->type != YAML_SCALAR_NODE || node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+		return false;
+	for (const char *const *w = null_words; *w; w++)
+		if (!strcmp((const char *)node->data.scalar.value, *w))
+			return true;
+	return false;
+}
+
+bool name_is_valid(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n >= 1 && n <= NAME_MAX_LEN && strchr(LETTERS DIGITS, name[0]) &&
+	       strspn(name, LETTERS DIGITS "._-") == n;
+}
+
+void wrong_type(struct decoder *d, const char *key, const char *expected, const yaml_node_t *node)
+{
+	static const char *const kinds[] = { [YAML_SCALAR_NODE] = "a single value",
+					     [YAML_SEQUENCE_NODE] = "a list",
+					     [YAML_MAPPING_NODE] = "a mapping",
+					     [YAML_NO_NODE] = "nothing" };
+
+	decode_error(d, mark_of(node), "%s: %s is expected, not %s", key, expected,
+		     is_null(node) ? "nothing" : kinds[node->type]);
+}
+
+const char *scalar_text(struct decoder *d, const char *key, const char *expected, yaml_node_t *node)
+{
+	const char *text;
+
+	if (node->type != YAML_SCALAR_NODE || is_null(node)) {
+		wrong_type(d, key, expected, node);
+		return NULL;
+	}
+	text = (const char *)node->data.scalar.value;
+	if (strlen(text) != node->data.scalar.length) {
+		decode_error(d, mark_of(node), "%s: a NUL character in the value", key);
+		return NULL;
+	}
+	if (strncmp((const char *)node->tag, "tag:yaml.org,2002:", 18)) {
+		decode_error(d, mark_of(node), "%s: no tags here; remove the '!' word", key);
+		return NULL;
+	}
+	return text;
+}
+
+static const char *plain_text(struct decoder *d, const char *key, const char *expected,
+			      yaml_node_t *node)
+{
+	const char *text = scalar_text(d, key, expected, node);
+
+	if (text && node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
+		decode_error(d, mark_of(node), "%s: %s is expected, not a text; remove the quotes",
+			     key, expected);
+		return NULL;
+	}
+	return text;
+}
+
+char *copy_text(struct decoder *d, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		d->out_of_memory = true;
+	return copy;
+}
+
+void store_number(const struct field *f, void *base, uint64_t value)
+{
+	void *at = (char *)base + f->offset;
+
+	switch (f->size) {
+	case sizeof(uint8_t):
+		*(uint8_t *)at = (uint8_t)value;
+		break;
+	case sizeof(uint16_t):
+		*(uint16_t *)at = (uint16_t)value;
+		break;
+	case sizeof(uint32_t):
+		*(uint32_t *)at = (uint32_t)value;
+		break;
+	}
+}
+
+/* Decimal, no sign, no leading zero (YAML 1.1 reads 0101 as octal), no 1_000. Saturates. */
+static int parse_decimal(const char *text, size_t n, uint64_t *out)
+{
+	uint64_t value = 0;
+
+	if (!n || strspn(text, DIGITS) < n || (n > 1 && text[0] == '0'))
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++)
+		value = value > UINT32_MAX ? value : value * 10 + (uint64_t)(text[i] - '0');
+	*out = value;
+	return 0;
+}
+
+static bool in_range(struct decoder *d, const struct field *f, struct mark mark, const char *text,
+		     uint64_t value)
+{
+	char word[QUOTED_LEN];
+
+	if (value >= f->min && value <= f->max)
+		return true;
+	decode_error(d, mark, "%s: %s is out of range, %llu to %llu is allowed%s", f->key,
+		     quoted(text, word), (unsigned long long)f->min, (unsigned long long)f->max,
+		     f->rule ? f->rule : "");
+	return false;
+}
+
+static bool read_number(struct decoder *d, const struct field *f, yaml_node_t *node, uint64_t *out)
+{
+	const char *text = plain_text(d, f->key, "a number", node);
+	char word[QUOTED_LEN];
+	bool negative;
+	uint64_t value;
+
+	if (!text)
+		return false;
+	negative = text[0] == '-';
+	if (parse_decimal(text + negative, strlen(text + negative), &value)) {
+		decode_error(d, mark_of(node), "%s: '%s' is not a decimal number", f->key,
+			     quoted(text, word));
+		return false;
+	}
+	/* -1 is a number, but none of ours is below 0. */
+	if (!in_range(d, f, mark_of(node), text, negative ? UINT64_MAX : value))
+		return false;
+	*out = value;
+	return true;
+}
+
+void decode_number(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	uint64_t value;
+
+	if (read_number(d, f, node, &value))
+		store_number(f, base, value);
+}
+
+/* asplain 65546, or asdot 1.10: two 16-bit halves (RFC 5396). */
+static int parse_asn(const char *text, uint64_t *out)
+{
+	const char *dot = strchr(text, '.');
+	uint64_t high, low;
+
+	if (!dot)
+		return parse_decimal(text, strlen(text), out);
+	if (parse_decimal(text, (size_t)(dot - text), &high) ||
+	    parse_decimal(dot + 1, strlen(dot + 1), &low))
+		return -EINVAL;
+	*out = high > UINT16_MAX || low > UINT16_MAX ? UINT64_MAX : high << 16 | low;
+	return 0;
+}
+
+/* May be quoted: a careful writer keeps 1.10 from being taken for the fraction 1.1. */
+void decode_asn(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	const char *text = scalar_text(d, f->key, "an AS number", node);
+	char word[QUOTED_LEN];
+	uint64_t value;
+
+	if (!text)
+		return;
+	if (parse_asn(text, &value))
+		decode_error(d, mark_of(node),
+			     "%s: '%s' is not an AS number such as 65001 or 1.10%s", f->key,
+			     quoted(text, word), f->rule ? f->rule : "");
+	else if (in_range(d, f, mark_of(node), text, value))
+		store_number(f, base, value);
+}
+
+void decode_bool(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	static const char *const words[][2] = { { "true", "false" },
+						{ "yes", "no" },
+						{ "on", "off" } };
+	const char *text = plain_text(d, f->key, "true or false", node);
+	char word[QUOTED_LEN];
+
+	if (!text)
+		return;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		for (int value = 0; value < 2; value++)
+			if (!strcasecmp(text, words[i][!value])) {
+				*(bool *)((char *)base + f->offset) = value;
+				return;
+			}
+	decode_error(d, mark_of(node), "%s: '%s' is neither true nor false", f->key,
+		     quoted(text, word));
+}
+
+static const char *join(const char *const *words, char *buf, size_t room)
+{
+	size_t n = 0;
+
+	buf[0] = '\0';
+	for (; *words && n < room; words++)
+		n += (size_t)snprintf(buf + n, room - n, "%s%s", n ? ", " : "", *words);
+	return buf;
+}
+
+void decode_word(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	char word[QUOTED_LEN], allowed[128];
+	const char *text, *best = NULL;
+
+	join(f->names, allowed, sizeof(allowed));
+	text = scalar_text(d, f->key, allowed, node);
+	if (!text)
+		return;
+	for (uint64_t i = 0; f->names[i]; i++) {
+		if (!strcmp(text, f->names[i])) {
+			store_number(f, base, i);
+			return;
+		}
+		best = nearest_word(text, f->names[i], best);
+	}
+	decode_error(d, mark_of(node), "%s: '%s' is not allowed%s%s%s; allowed: %s", f->key,
+		     quoted(text, word), best ? "; did you mean '" : "", best ? best : "",
+		     best ? "'" : "", allowed);
+}
+
+/* In milliseconds. The unit must be written: 300 could be either. */
+void decode_duration(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	const char *text = scalar_text(d, f->key, "a time such as 300ms", node);
+	size_t digits = text ? strspn(text, DIGITS) : 0;
+	char word[QUOTED_LEN];
+	uint64_t value, unit;
+
+	if (!text)
+		return;
+	unit = !strcmp(text + digits, "ms") ? 1 : !strcmp(text + digits, "s") ? 1000 : 0;
+	if (!strcmp(text, "0"))
+		unit = 1;
+	if (!unit || parse_decimal(text, digits, &value)) {
+		decode_error(d, mark_of(node), "%s: '%s' is not a time such as 300ms or 2s", f->key,
+			     quoted(text, word));
+		return;
+	}
+	if (value * unit > f->max)
+		decode_error(d, mark_of(node), "%s: %s is too long, 0 to %llums is allowed", f->key,
+			     quoted(text, word), (unsigned long long)f->max);
+	else
+		store_number(f, base, value * unit);
+}
+
+void decode_text(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	const char *text = scalar_text(d, f->key, "a text", node);
+
+	if (text && !*text)
+		decode_error(d, mark_of(node), "%s: empty", f->key);
+	else if (text)
+		*(char **)((char *)base + f->offset) = copy_text(d, text);
+}
+
+static const char *name_text(struct decoder *d, const char *key, yaml_node_t *node)
+{
+	const char *text = scalar_text(d, key, "a name", node);
+	char word[QUOTED_LEN];
+
+	if (!text || name_is_valid(text))
+		return text;
+	decode_error(d, mark_of(node),
+		     "%s: '%s' is not a name: 1 to %d letters, digits, '.', '_' or '-', the first "
+		     "a letter or digit",
+		     key, quoted(text, word), NAME_MAX_LEN);
+	return NULL;
+}
+
+void decode_name(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	const char *text = name_text(d, f->key, node);
+
+	if (text)
+		*(char **)((char *)base + f->offset) = copy_text(d, text);
+}
+
+static bool read_reference(struct decoder *d, const char *key, yaml_node_t *node,
+			   struct config_ref *out)
+{
+	const char *text = name_text(d, key, node);
+
+	out->mark = mark_of(node);
+	out->index = -1;
+	out->name = text ? copy_text(d, text) : NULL;
+	return out->name;
+}
+
+void decode_reference(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	read_reference(d, f->key, node, (struct config_ref *)((char *)base + f->offset));
+}
+
+/* Is it a list that we may walk? */
+static bool is_list(struct decoder *d, const char *key, const char *expected, yaml_node_t *node)
+{
+	if (node->type == YAML_SEQUENCE_NODE)
+		return afford(d, sequence_length(node), node);
+	wrong_type(d, key, expected, node);
+	return false;
+}
+
+void decode_references(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	size_t *count = (size_t *)((char *)base + f->count);
+	struct config_ref *array;
+
+	if (!is_list(d, f->key, "a list of names", node))
+		return;
+	array = new_array(d, f, base, sequence_length(node), sizeof(*array));
+	for (size_t i = 0; array && i < sequence_length(node); i++)
+		if (read_reference(d, f->key, sequence_item(d, node, i), &array[*count]))
+			++*count;
+}
+
+static bool read_address(struct decoder *d, const char *key, yaml_node_t *node, struct address *out)
+{
+	const char *text = scalar_text(d, key, "an address", node);
+	char word[QUOTED_LEN];
+
+	if (!text)
+		return false;
+	if (!address_parse(text, out))
+		return true;
+	decode_error(d, mark_of(node), "%s: '%s' is not an IPv4 or IPv6 address%s", key,
+		     quoted(text, word),
+		     strchr(text, '/') ? "; an address is meant here, without a length" : "");
+	return false;
+}
+
+void decode_address(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	read_address(d, f->key, node, (struct address *)((char *)base + f->offset));
+}
+
+static bool read_prefix(struct decoder *d, const char *key, yaml_node_t *node, struct prefix *out)
+{
+	const char *text = scalar_text(d, key, "a prefix such as 10.1.0.0/16", node);
+	char word[QUOTED_LEN], meant[PREFIX_STRLEN];
+	struct prefix masked;
+	int err;
+
+	if (!text)
+		return false;
+	err = prefix_parse(text, out, &masked);
+	if (err == -ERANGE)
+		decode_error(d, mark_of(node), "%s: %s has host bits set; did you mean %s?", key,
+			     quoted(text, word), prefix_format(&masked, meant));
+	else if (err)
+		decode_error(d, mark_of(node),
+			     "%s: '%s' is not a prefix such as 10.1.0.0/16 or 2001:db8::/48", key,
+			     quoted(text, word));
+	return !err;
+}
+
+void decode_prefix(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	read_prefix(d, f->key, node, (struct prefix *)((char *)base + f->offset));
+}
+
+void decode_prefixes(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	size_t *count = (size_t *)((char *)base + f->count);
+	struct config_prefix *array;
+
+	if (!is_list(d, f->key, "a list of prefixes", node))
+		return;
+	array = new_array(d, f, base, sequence_length(node), sizeof(*array));
+	for (size_t i = 0; array && i < sequence_length(node); i++) {
+		yaml_node_t *item = sequence_item(d, node, i);
+
+		array[*count].mark = mark_of(item);
+		if (read_prefix(d, f->key, item, &array[*count].prefix))
+			++*count;
+	}
+}
+
+/* One value or a list of at most `most`: how many, 0 after a finding. */
+static size_t one_or_list(struct decoder *d, const struct field *f, yaml_node_t *node, size_t most)
+{
+	size_t n;
+
+	if (node->type != YAML_SEQUENCE_NODE)
+		return 1;
+	n = sequence_length(node);
+	if (n >= 1 && n <= most)
+		return n;
+	decode_error(d, mark_of(node), "%s: %zu given, 1 to %zu are allowed%s", f->key, n, most,
+		     f->rule ? f->rule : "");
+	return 0;
+}
+
+static yaml_node_t *one_of(struct decoder *d, yaml_node_t *node, size_t i)
+{
+	return node->type == YAML_SEQUENCE_NODE ? sequence_item(d, node, i) : node;
+}
+
+/* vlan: 100, or [100, 200] (outer, inner). */
+void decode_vlans(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	uint16_t *vlans = (uint16_t *)((char *)base + f->offset);
+	size_t n = one_or_list(d, f, node, VLANS_PER_ATTACHMENT);
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t value;
+
+		if (read_number(d, f, one_of(d, node, i), &value))
+			vlans[i] = (uint16_t)value;
+	}
+}
+
+/* One address, or a list of one of each family. */
+void decode_next_hops(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	struct config_attachment *a = base;
+	size_t n = one_or_list(d, f, node, 2);
+
+	for (size_t i = 0; i < n; i++) {
+		yaml_node_t *item = one_of(d, node, i);
+		struct address address, *to;
+
+		if (!read_address(d, f->key, item, &address))
+			continue;
+		to = address_bits(&address) == 32 ? &a->next_hop_v4 : &a->next_hop_v6;
+		if (to->family)
+			decode_error(d, mark_of(item), "%s: one address of each family, not two",
+				     f->key);
+		else
+			*to = address;
+	}
+}
+
+static void add_gateway_address(struct decoder *d, const struct field *f, yaml_node_t *node,
+				struct config_customer_gateway *g)
+{
+	if (!read_address(d, f->key, node, &g->addresses[g->address_count]))
+		return;
+	g->address_marks[g->address_count++] = mark_of(node);
+}
+
+void decode_one_gateway_address(struct decoder *d, const struct field *f, yaml_node_t *node,
+				void *base)
+{
+	add_gateway_address(d, f, node, base);
+}
+
+void decode_gateway_addresses(struct decoder *d, const struct field *f, yaml_node_t *node,
+			      void *base)
+{
+	size_t n;
+
+	if (!is_list(d, f->key, "a list of addresses", node))
+		return;
+	n = one_or_list(d, f, node, TUNNELS_PER_CONNECTION);
+	for (size_t i = 0; i < n; i++)
+		add_gateway_address(d, f, sequence_item(d, node, i), base);
+}
