@@ -18,9 +18,10 @@
 #define TUNNEL 7
 #define IF_ID  101
 
-#define IN_1  0xc1000001u
+/* The later one has the smaller SPI: age must not be read off it. */
+#define IN_1  0xc1000009u
 #define IN_2  0xc1000002u
-#define OUT_1 0xc2000001u
+#define OUT_1 0xc2000009u
 #define OUT_2 0xc2000002u
 
 static uint64_t now;
@@ -298,6 +299,17 @@ static void a_larval_sa_in_a_dump_is_no_sa(void **state)
 	new_sa(f, XFRM_DIRECTION_IN, IN_1);
 	assert_up(f);
 	assert_int_equal(look(f)->larval, 0);
+}
+
+static void an_sa_is_as_old_as_its_keys_not_as_its_spi(void **state)
+{
+	struct fixture *f = *state;
+
+	new_larval(f, XFRM_DIRECTION_IN, IN_2);
+	bring_up(f, IN_1, OUT_1);
+	assert_int_equal(look(f)->spi_in, IN_1);
+	new_sa(f, XFRM_DIRECTION_IN, IN_2);
+	assert_int_equal(look(f)->spi_in, IN_2);
 }
 
 /* After a hard expiry, the state of a waiting packet has the SPI of the dead SA. */
@@ -973,7 +985,7 @@ static void sas_are_listed_by_direction_and_age(void **state)
 	new_sa(f, XFRM_DIRECTION_IN, IN_2);
 	new_sa(f, XFRM_DIRECTION_OUT, OUT_2);
 	assert_int_equal(phase2_each_sa(f->p, TUNNEL, note_sa, text), 0);
-	assert_string_equal(text, "in c1000001 dying; in c1000002 used; out c2000001 used; "
+	assert_string_equal(text, "in c1000009 dying; in c1000002 used; out c2000009 used; "
 				  "out c2000002; ");
 	assert_int_equal(phase2_each_sa(f->p, 99, note_sa, text), -ENOENT);
 }
@@ -1026,6 +1038,7 @@ int main(void)
 		T(a_policy_that_blocks_is_no_way_out),
 		T(a_policy_without_spi_takes_any_outbound_sa),
 		T(a_larval_sa_in_a_dump_is_no_sa),
+		T(an_sa_is_as_old_as_its_keys_not_as_its_spi),
 		T(an_acq_state_looks_like_an_outbound_sa_and_is_none),
 		T(only_esp_counts),
 		T(a_shared_reqid_does_not_mix_two_tunnels),
