@@ -19,8 +19,11 @@
 #define MAX_ROUTES_V4	 1100000
 #define MAX_ROUTES_V6	 400000
 #define GROUP_BUCKETS	 256
+#define MAX_NAMES	 16384
 #define NO_TUNNEL	 0xffffffffu
 #define NO_TABLE	 0xffffffffu
+#define NO_ATTACHMENT	 0 /* ids of attachments start at 1: slot 0 counts what belongs to none */
+#define NO_LIVE		 (-1)
 #define ETH_HEADER_LEN	 14
 
 /* Where a packet came in: the key of map `associations`. VLAN ids are 0 where there is no tag. */
@@ -31,18 +34,26 @@ struct association_key {
 };
 
 #define ASSOCIATION_NO_ROUTE_PASS 0x01 /* on_no_route: pass [D8] */
-#define ASSOCIATION_TAGGED_TOO	  0x02 /* the device also has tagged attachments: see steer.h */
+#define ASSOCIATION_TAGGED_TOO	  0x02 /* the device also carries frames with more tags than this */
 #define ASSOCIATION_L3		  0x04 /* no MAC addresses (xfrm interface, TUN) */
+
+/*
+ * TAGGED_TOO: a driver (veth, or a NIC with VLAN offload) can keep a tag beside the frame, where
+ * XDP does not see it, and the frame looks like one of this association. XDP then leaves it to tc.
+ * Set it where the device has attachments, or VLAN devices of the host, with more tags than this
+ * one.
+ */
 
 /* What a packet that came in there is subject to [D7 S8]. */
 struct association {
-	__u32 table;	    /* looked up by destination; NO_TABLE: attached but not associated [D8] */
-	__u32 attachment;   /* counted under */
-	__u32 tunnel;	    /* the tunnel it came out of, or NO_TUNNEL */
-	__u32 source_table; /* the source must match a route here [strict source check], or NO_TABLE */
+	__u32 table;	  /* looked up by destination; NO_TABLE: attached but not associated [D8] */
+	__u32 attachment; /* counted under */
+	__u32 tunnel;	  /* the tunnel it came out of, or NO_TUNNEL */
+	__u32 source_table; /* the source must match a route here [strict source check], or NO_TABLE
+			     */
 	__u8 flags;	    /* ASSOCIATION_* */
-	__u8 l2_len;	    /* bytes before the IP header on tc ingress: 14 (also xfrm), 0 for a TUN */
-	__u8 mac[6];	    /* the device's own address; frames for others are not ours */
+	__u8 l2_len; /* bytes before the IP header on tc ingress: 14 (also xfrm), 0 for a TUN */
+	__u8 mac[6]; /* the device's own address; frames for others are not ours */
 };
 
 /* One LPM trie per family. prefixlen counts the 32 bits of table too. */
@@ -113,18 +124,26 @@ struct counter {
 	__u64 bytes; /* of the IP packet, without L2 headers and padding */
 };
 
-/* reason_counters: index attachment * REASON_COUNT + reason. A packet is counted where it came in.
- * tunnel_counters, device_counters: index id * DIRECTIONS + direction. */
+/*
+ * reason_counters: index attachment * REASON_COUNT + reason. A packet is counted where it came in.
+ * tunnel_counters: index tunnel * DIRECTIONS + direction. device_counters: index attachment, what
+ * is sent to it (what comes from it is the sum of its reasons). A packet of segments (GRO) counts
+ * as its segments, and its bytes as one packet's.
+ */
 enum direction { DIRECTION_IN, DIRECTION_OUT, DIRECTIONS };
 
-/* XDP metadata: the decision, for the tc program of the same device. */
-#define DECISION_MAGIC 0xe5
-
+/*
+ * XDP metadata: the decision, for the tc program of the same device. The cookie says whose:
+ * metadata stays with a packet into other namespaces, where another gateway's decision would be
+ * nonsense.
+ */
 struct decision {
-	__u8 magic;
-	__u8 reason; /* enum reason; KERNEL kinds: tc passes the packet on untouched */
-	__u16 outer_vlan;
-	__u32 target; /* TO_TUNNEL: tunnel id, TO_DEVICE: attachment id */
+	__u32 cookie;
+	__u8 reason; /* enum reason; KERNEL kinds: tc passes the packet on, already counted */
+	__u8 v6;
+	__u16 outer_vlan; /* tag that the decision was made for; tc knows the true one */
+	__u16 attachment; /* that the packet came from */
+	__u16 target;	  /* TO_TUNNEL: tunnel id, TO_DEVICE: attachment id */
 };
 
 /* Flow hash modes [D12]. */
@@ -136,9 +155,9 @@ enum hash_mode { HASH_L4, HASH_L3, HASH_SYMMETRIC };
  */
 struct explain {
 	struct association_key in;
-	__u32 reason;	  /* enum reason */
-	__u32 table;	  /* looked up, or NO_TABLE */
-	__u32 matched;	  /* 1: a route matched */
+	__u32 reason;  /* enum reason */
+	__u32 table;   /* looked up, or NO_TABLE */
+	__u32 matched; /* 1: a route matched */
 	struct route route;
 	__u32 hash;	  /* flow hash */
 	__u32 bucket;	  /* index into the group */
@@ -170,7 +189,8 @@ _Static_assert(sizeof(struct route) == 8, "route");
 _Static_assert(sizeof(struct group) == 1024, "group");
 _Static_assert(sizeof(struct tunnel) == 16, "tunnel");
 _Static_assert(sizeof(struct device) == 32, "device");
-_Static_assert(sizeof(struct decision) == 8, "decision");
+_Static_assert(sizeof(struct decision) == 12, "decision"); /* metadata: a multiple of 4 */
+_Static_assert(MAX_TUNNELS <= 0xffff && MAX_ATTACHMENTS <= 0xffff, "ids fit a decision");
 _Static_assert(sizeof(struct explain) == 56, "explain");
 
 #endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How XDP's decision reaches the tc program of the same device: in the packet's metadata.
+ *
+ * XDP cannot hand a packet to an xfrm interface (it has no ndo_xdp_xmit), so it decides, rewrites,
+ * leaves a struct decision and passes the packet up; tc reads it and delivers. Three traps:
+ *
+ * - The metadata stays with the packet wherever it goes, also into another network namespace where
+ *   another gateway looks at it. So a decision carries the cookie of the gateway that made it.
+ * - If a packet socket listens on the device, tc sees a clone. A tc program that writes to packets
+ *   directly then gets an un-cloned copy without metadata (kernels up to 6.18 at least), and would
+ *   decide, and decrement the TTL, a second time. So the tc programs write by helpers only.
+ * - XDP does not see a VLAN tag that the driver (or veth) keeps beside the frame. So the decision
+ *   names the tag that it was made for, and tc compares.
+ */
+#ifndef ESPALIER_DECISION_H
+#define ESPALIER_DECISION_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include "dataplane.h"
+#include "parse.h"
+
+/* Set by the controller: the same for all programs of one gateway, now and after its restart. */
+const volatile __u32 decision_cookie = 0xe5;
+
+/* Makes room, with nothing in it yet. Fails on a driver without metadata, or if there is no room
+ * left; the packet is then untouched. Moves the packet's pointers. */
+static __always_inline int decision_reserve(struct xdp_md *ctx)
+{
+	struct decision *d;
+	void *data;
+
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*d)))
+		return -1;
+	d = (void *)(long)ctx->data_meta;
+	data = (void *)(long)ctx->data;
+	if ((void *)(d + 1) > data)
+		return -1;
+	d->cookie = 0;
+	return 0;
+}
+
+static __always_inline int decision_leave(struct xdp_md *ctx, enum reason reason,
+					  const struct packet *p, __u32 attachment, __u32 target)
+{
+	struct decision *d = (void *)(long)ctx->data_meta;
+
+	if ((void *)(d + 1) > (void *)(long)ctx->data)
+		return -1;
+	d->outer_vlan = p->outer_vlan;
+	d->attachment = attachment;
+	d->target = target;
+	d->reason = reason;
+	d->v6 = p->v6;
+	d->cookie = decision_cookie;
+	return 0;
+}
+
+static __always_inline bool decision_read(const struct __sk_buff *skb, struct decision *out)
+{
+	const struct decision *d = (void *)(long)skb->data_meta;
+
+	if ((const void *)(d + 1) > (void *)(long)skb->data || d->cookie != decision_cookie)
+		return false;
+	*out = *d;
+	return true;
+}
+
+/* One hop less. RFC 1624: the IPv4 checksum grows by what the TTL's half word shrinks by. */
+static __always_inline __be16 checksum_after_hop(__be16 check)
+{
+	__u32 sum = (__u32)check + bpf_htons(0x0100);
+
+	return sum + (sum >= 0xffff);
+}
+
+/* After decision_reserve: hop, padding. 0, or -1 with the packet untouched. */
+static __always_inline int xdp_rewrite(struct xdp_md *ctx, const struct packet *p)
+{
+	__u32 padding = p->len - p->l3 - p->l3_len;
+	void *ip;
+
+	if (padding && bpf_xdp_adjust_tail(ctx, -(int)padding))
+		return -1;
+	ip = (void *)(long)ctx->data + p->l3;
+	if (p->v6) {
+		struct ipv6hdr *v6 = ip;
+
+		if ((void *)(v6 + 1) > (void *)(long)ctx->data_end)
+			return -1;
+		v6->hop_limit--;
+	} else {
+		struct iphdr *v4 = ip;
+
+		if ((void *)(v4 + 1) > (void *)(long)ctx->data_end)
+			return -1;
+		v4->ttl--;
+		v4->check = checksum_after_hop(v4->check);
+	}
+	return 0;
+}
+
+#endif

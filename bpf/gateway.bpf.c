@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The entry programs. Each reads as the packet's path: parse -> association -> steer -> deliver.
+ *
+ *   xdp_steer      attachment's device   decides, rewrites, leaves the decision, passes up
+ *   tc_attachment  same device, ingress  reads the decision and delivers; decides itself if none
+ *   tc_tunnel      xfrm interface        the way back: decides and delivers
+ *   explain        nowhere               decides, and says so in the packet (BPF_PROG_TEST_RUN)
+ */
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_helpers.h>
+#include "dataplane.h"
+#include "count.h"
+#include "decision.h"
+#include "deliver.h"
+#include "maps.h"
+#include "parse.h"
+#include "steer.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+static __always_inline bool is_drop(enum reason reason)
+{
+	return REASON_DROPS >> reason & 1;
+}
+
+static __always_inline bool is_forward(enum reason reason)
+{
+	return REASON_FORWARDS >> reason & 1;
+}
+
+/* Bytes to count: of the IP packet if it got that far, else of everything behind the link header.
+ */
+static __always_inline __u32 ip_bytes(const struct packet *p)
+{
+	if (p->l3_len)
+		return p->l3_len;
+	return p->len > p->l3 ? p->len - p->l3 : 0;
+}
+
+SEC("xdp.frags")
+int xdp_steer(struct xdp_md *ctx)
+{
+	struct packet p = {
+		.data = (void *)(long)ctx->data,
+		.end = (void *)(long)ctx->data_end,
+		.len = bpf_xdp_get_buff_len(ctx),
+	};
+	int link = parse_ethernet(&p);
+	const struct association *a = association_of(ctx->ingress_ifindex, &p);
+	struct steering s = {};
+	__u32 attachment;
+	int reason;
+
+	/* Perhaps there is a tag that only tc can see. */
+	if (!a || a->flags & ASSOCIATION_TAGGED_TOO)
+		return XDP_PASS;
+	reason = link == GO_ON ? steer(&p, a, &s) : link;
+	if (reason < 0)
+		return XDP_PASS; /* SPLIT: tc can pull the headers in */
+	attachment = a->attachment;
+	if (is_drop(reason)) {
+		count_reason(attachment, reason, 1, ip_bytes(&p));
+		return XDP_DROP;
+	}
+
+	/* From here on the packet passes up, and tc decides itself if there is no decision. */
+	if (decision_reserve(ctx))
+		return XDP_PASS;
+	if (is_forward(reason) && xdp_rewrite(ctx, &p))
+		return XDP_PASS;
+	if (decision_leave(ctx, reason, &p, attachment, s.target))
+		return XDP_PASS;
+	if (!is_forward(reason)) /* else counted where it is delivered */
+		count_reason(attachment, reason, 1, ip_bytes(&p));
+	return XDP_PASS;
+}
+
+static __always_inline int deliver(struct __sk_buff *skb, enum reason reason,
+				   const struct parcel *parcel)
+{
+	if (reason == REASON_TO_TUNNEL)
+		return into_tunnel(skb, parcel);
+	return to_neighbour(skb, parcel);
+}
+
+/* The packet's tags now: the first in the skb, a second in the frame. */
+static __always_inline __u8 tags_now(const struct __sk_buff *skb)
+{
+	return !!skb->vlan_present + is_vlan(skb->protocol);
+}
+
+static __always_inline int deliver_decided(struct __sk_buff *skb, const struct decision *d)
+{
+	__u16 tag = skb->vlan_present ? skb->vlan_tci & VLAN_ID_MASK : 0;
+	__u32 l3 = ETH_HLEN + (is_vlan(skb->protocol) ? VLAN_TAG_LEN : 0);
+	struct parcel parcel = {
+		.attachment = d->attachment,
+		.target = d->target,
+		.bytes = skb->len - l3,
+		.l2_len = ETH_HLEN,
+		.tags = tags_now(skb),
+		.v6 = d->v6,
+	};
+
+	if (!is_forward(d->reason))
+		return TC_ACT_UNSPEC; /* counted by XDP; other filters may follow, then the kernel
+				       */
+	if (tag != d->outer_vlan)
+		return drop(skb, &parcel, REASON_STALE);
+	return deliver(skb, d->reason, &parcel);
+}
+
+static __always_inline void packet_of_skb(struct __sk_buff *skb, struct packet *p)
+{
+	p->data = (void *)(long)skb->data;
+	p->end = (void *)(long)skb->data_end;
+	p->len = skb->len;
+	p->gso_size = skb->gso_size;
+}
+
+static __always_inline int conclude(struct __sk_buff *skb, const struct packet *p, int reason,
+				    __u32 attachment, __u8 l2_len, const struct steering *s)
+{
+	struct parcel parcel = {
+		.attachment = attachment,
+		.target = s->target,
+		.bytes = ip_bytes(p),
+		.l2_len = l2_len,
+		.tags = p->tags,
+		.v6 = p->v6,
+	};
+
+	if (reason < 0) /* SPLIT, and the headers could not be pulled in */
+		return drop(skb, &parcel, REASON_REWRITE);
+	if (is_drop(reason))
+		return drop(skb, &parcel, reason);
+	if (is_forward(reason)) {
+		if (tc_rewrite(skb, p))
+			return drop(skb, &parcel, REASON_REWRITE);
+		return deliver(skb, reason, &parcel);
+	}
+	count_reason(attachment, reason, wire_packets(skb), parcel.bytes);
+	return TC_ACT_UNSPEC;
+}
+
+/* Device without XDP, or a frame that XDP could not decide on. */
+static __always_inline int steer_attachment(struct __sk_buff *skb)
+{
+	const struct association *a;
+	struct packet p;
+	struct steering s;
+	int reason = SPLIT;
+
+	for (int i = 0; i < 2 && reason == SPLIT; i++) {
+		if (i && bpf_skb_pull_data(skb, skb->len < MAX_HEADERS ? skb->len : MAX_HEADERS))
+			break;
+		p = (struct packet){};
+		s = (struct steering){};
+		packet_of_skb(skb, &p);
+		if (skb->vlan_present) {
+			p.outer_vlan = skb->vlan_tci & VLAN_ID_MASK;
+			p.tags = 1;
+		}
+		reason = parse_ethernet(&p);
+		a = association_of(skb->ifindex, &p);
+		if (!a) /* not ours: another VLAN of the device, which the host may well use */
+			return conclude(skb, &p, REASON_NOT_ATTACHED, NO_ATTACHMENT, ETH_HLEN, &s);
+		if (reason == GO_ON)
+			reason = steer(&p, a, &s);
+	}
+	return conclude(skb, &p, reason, a->attachment, ETH_HLEN, &s);
+}
+
+SEC("tc")
+int tc_attachment(struct __sk_buff *skb)
+{
+	struct decision d;
+
+	if (decision_read(skb, &d))
+		return deliver_decided(skb, &d);
+	return steer_attachment(skb);
+}
+
+SEC("tc")
+int tc_tunnel(struct __sk_buff *skb)
+{
+	struct packet p = {};
+	struct steering s = {};
+	const struct association *a = association_of(skb->ifindex, &p);
+	int reason = SPLIT;
+
+	if (!a) { /* nothing but ours comes out of a tunnel */
+		p.len = skb->len;
+		return conclude(skb, &p, REASON_NO_ASSOCIATION, NO_ATTACHMENT, 0, &s);
+	}
+	for (int i = 0; i < 2 && reason == SPLIT; i++) {
+		if (i && bpf_skb_pull_data(skb, skb->len < MAX_HEADERS ? skb->len : MAX_HEADERS))
+			break;
+		p = (struct packet){};
+		s = (struct steering){};
+		packet_of_skb(skb, &p);
+		reason = parse_no_link(&p, a->l2_len);
+		if (reason == GO_ON)
+			reason = steer(&p, a, &s);
+	}
+	count_tunnel(a->tunnel, DIRECTION_IN, wire_packets(skb), ip_bytes(&p));
+	return conclude(skb, &p, reason, a->attachment, a->l2_len, &s);
+}
+
+/* The association is the one that is asked about; the frame's tags only say where IP begins. */
+SEC("xdp.frags")
+int explain(struct xdp_md *ctx)
+{
+	struct explain *e = (void *)(long)ctx->data;
+	struct packet p = {
+		.data = e + 1,
+		.end = (void *)(long)ctx->data_end,
+		.len = bpf_xdp_get_buff_len(ctx) - sizeof(*e),
+	};
+	const struct association *a;
+	struct steering s = {};
+	int reason;
+
+	if (p.data > p.end)
+		return XDP_ABORTED;
+	a = bpf_map_lookup_elem(&associations, &e->in);
+	if (!a)
+		return XDP_ABORTED;
+	if (a->flags & ASSOCIATION_L3)
+		reason = parse_no_link(&p, ETH_HLEN);
+	else
+		reason = parse_ethernet(&p);
+	if (reason == GO_ON)
+		reason = steer(&p, a, &s);
+	if (reason < 0)
+		return XDP_ABORTED;
+	e->reason = reason;
+	e->table = a->table;
+	e->matched = s.matched;
+	e->route = s.route;
+	e->hash = s.hash;
+	e->bucket = s.bucket;
+	e->tunnel = reason == REASON_TO_TUNNEL ? s.target : NO_TUNNEL;
+	e->skipped = s.skipped;
+	e->attachment = reason == REASON_TO_DEVICE ? s.target : a->attachment;
+	return XDP_PASS;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The maps: everything that the programs know, and everything that they have to tell.
+ *
+ * Except for the counters the controller is the only writer, and the programs only read. Nothing
+ * here needs a lock: each map is written so that whatever a packet sees halfway is either the old
+ * answer or the new one (fib_diff orders the writes: tunnels, then groups, then routes; more
+ * specific routes before what they replace is removed). All maps are pinned and outlive both the
+ * controller and the programs. Keys, values and sizes: include/dataplane.h.
+ */
+#ifndef ESPALIER_MAPS_H
+#define ESPALIER_MAPS_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "dataplane.h"
+
+/* Where a packet came in (device and VLAN tags) -> what it is subject to. The first map that a
+ * packet meets; a device and VLAN that is not here is not an attachment of this gateway. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_ASSOCIATIONS);
+	__type(key, struct association_key);
+	__type(value, struct association);
+} associations SEC(".maps");
+
+/* (table, destination) -> verdict, by longest prefix. One trie holds all tables of a family: the
+ * table is the first 32 bits of the key and every entry's prefix length includes them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, MAX_ROUTES_V4);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct route_key_v4);
+	__type(value, struct route);
+} routes_v4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, MAX_ROUTES_V6);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct route_key_v6);
+	__type(value, struct route);
+} routes_v6 SEC(".maps");
+
+/* Group id -> 256 buckets, each a tunnel and its spare. Routes that share their next hops share a
+ * group. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_GROUPS);
+	__type(key, __u32);
+	__type(value, struct group);
+} groups SEC(".maps");
+
+/* Tunnel id -> its xfrm interface and MTU. ifindex 0: gone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_TUNNELS);
+	__type(key, __u32);
+	__type(value, struct tunnel);
+} tunnels SEC(".maps");
+
+/* Tunnel id -> 1 while it is in Phase 2 [D3], else 0. The controller has it mapped into its memory:
+ * losing a tunnel is one store here, whatever the number of routes and groups that use it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_TUNNELS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u32);
+} liveness SEC(".maps");
+
+/* Attachment id -> the VPC's or VBR's device as a destination. ifindex 0: gone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_ATTACHMENTS);
+	__type(key, __u32);
+	__type(value, struct device);
+} devices SEC(".maps");
+
+/* Written by the programs, read and reset by the controller; packets and bytes of IP.
+ * index: attachment * REASON_COUNT + reason. Attachment 0 is what belongs to no attachment. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MAX_ATTACHMENTS *REASON_COUNT);
+	__type(key, __u32);
+	__type(value, struct counter);
+} reason_counters SEC(".maps");
+
+/* index: tunnel * DIRECTIONS + direction; OUT is counted when the packet is handed to its device.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MAX_TUNNELS *DIRECTIONS);
+	__type(key, __u32);
+	__type(value, struct counter);
+} tunnel_counters SEC(".maps");
+
+/* index: attachment; only what is sent to it. What comes from it is the sum of its reasons. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MAX_ATTACHMENTS);
+	__type(key, __u32);
+	__type(value, struct counter);
+} device_counters SEC(".maps");
+
+/* Which name an id stands for, for the controller's next start. No program reads it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_NAMES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct name_key);
+	__type(value, struct name);
+} names SEC(".maps");
+
+#endif
