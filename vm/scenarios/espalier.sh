@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The gateway under test: espalierd in namespace `gateway` of the ground (lib.sh, sourced first). Its tunnels are t0 and t1
+# as strongSwan calls them, dc-1-1 and dc-1-2 as Espalier does.
+
+espalier_pins=/sys/fs/bpf/espalier
+espalier_socket=$ground_state/espalier.sock
+espalier_config=$ground_state/espalier.yaml
+espalier_build=$ground_build
+
+# The configuration of the demonstration: one VPC, one data centre, two tunnels, static routes of both families.
+espalier_yaml() {
+	cat <<'TEXT'
+transit_router:
+  tables:
+    main:
+      learn: [vpc-a, dc-1]
+attachments:
+  vpc-a: { type: vpc, device: eth1, cidrs: [10.1.0.0/24, "fd00:1::/64"], association: main }
+  dc-1:  { type: vpn, connection: dc-1, association: main }
+customer_gateways:
+  dc-1: { addresses: [192.0.2.2, 192.0.2.4] }
+connections:
+  dc-1:
+    customer_gateway: dc-1
+    routes: [10.50.0.0/16, "fd00:50::/48"]
+    tunnels:
+      - { name: dc-1-1, if_id: 101, local_address: 192.0.2.1, remote_address: 192.0.2.2, inside: 169.254.10.0/30, bgp_address: 169.254.10.1 }
+      - { name: dc-1-2, if_id: 102, local_address: 192.0.2.3, remote_address: 192.0.2.4, inside: 169.254.11.0/30, bgp_address: 169.254.11.1 }
+TEXT
+}
+
+# Starts espalierd with the configuration and returns when it forwards.
+espalier_up() # [OPTION…]
+{
+	[ -s "$espalier_config" ] || espalier_yaml >"$espalier_config"
+	process_start espalierd gateway "$espalier_build/espalierd" --foreground --config "$espalier_config" \
+		--socket "$espalier_socket" --bpffs "$espalier_pins" --state-dir "$ground_state/espalier-state" "$@"
+	if ! wait_for 60 "espalierd answers" espalier_answers; then
+		cat "$(process_log espalierd)" >&2
+		return 1
+	fi
+}
+
+espalier_answers() { process_alive espalierd && espalier -j status; }
+
+# TERM by default: packets go on by the last state.
+espalier_down() # [SIGNAL]
+{
+	local status=0
+	process_stop espalierd "${1:-TERM}" || status=$?
+	[ "${1:-TERM}" = KILL ] || return "$status"
+}
+
+# Everything that a gateway leaves behind on purpose.
+espalier_cleanup() {
+	in_ns gateway "$espalier_build/espalierd" --cleanup --socket "$espalier_socket" --bpffs "$espalier_pins" \
+		--state-dir "$ground_state/espalier-state"
+}
+
+espalier() { in_ns gateway "$espalier_build/espalier" --socket "$espalier_socket" "$@"; }
+
+espalier_tunnel() { printf 'dc-1-%d\n' $((${1#t} + 1)); } # t0 → dc-1-1
+
+# Does a jq condition hold for what espalier shows?
+espalier_shows() # CONDITION COMMAND…
+{
+	local condition=$1
+	shift
+	espalier -j "$@" | jq -e "$condition" >/dev/null
+}
+
+espalier_sees_up() # t0|t1…
+{
+	local t
+	for t; do
+		espalier_shows "any(.[]; .name == \"$(espalier_tunnel "$t")\" and .up)" show tunnels || return 1
+	done
+}
+
+espalier_sees_down() # t0|t1…
+{
+	local t
+	for t; do
+		espalier_shows "any(.[]; .name == \"$(espalier_tunnel "$t")\" and (.up | not))" show tunnels || return 1
+	done
+}
+
+# Packets that a tunnel carried since the start: out (to the data centre) or in.
+espalier_carried() # t0|t1 out|in
+{
+	espalier -j show tunnels | jq ".[] | select(.name == \"$(espalier_tunnel "$1")\") | .$2.packets"
+}
+
+# The tunnel that a UDP flow takes now, as the dataplane itself says.
+espalier_path() # SOURCE DESTINATION SPORT DPORT
+{
+	espalier -j explain --in vpc-a "$1" "$2" udp "$3" "$4" | jq -r '.tunnel // .verdict'
+}

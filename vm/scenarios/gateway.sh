@@ -1,0 +1,316 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# espalierd on a real kernel with real strongSwan: the promises of the gateway's main job, as claims. Everything that must
+# never appear in plaintext is looked for in captures at the far end of the underlay and in the VPC.
+
+set -euo pipefail
+scenarios=$(dirname "${BASH_SOURCE[0]}")
+# shellcheck source=vm/scenarios/lib.sh
+. "$scenarios/lib.sh"
+# shellcheck source=vm/scenarios/espalier.sh
+. "$scenarios/espalier.sh"
+
+finish() {
+	espalier_down KILL >/dev/null 2>&1 || true
+	topology_down
+}
+trap finish EXIT
+
+# Runs a check under a capture of the underlay, which must then be sealed and hold at least that many ESP packets.
+sealed() # NAME AT_LEAST_ESP CHECK…
+{
+	local name=$1 esp=$2
+	shift 2
+	capture_start "$name" dc-gateway eth0
+	"$@"
+	capture_stop "$name"
+	capture_assert_sealed "$(capture_file "$name")" "$esp"
+}
+
+routes_are() # STATE: of both routes of dc-1 in table main
+{
+	espalier_shows "[.[] | select(.table == \"main\" and .attachment == \"dc-1\" and .state == \"$1\")] | length == 2" show routes
+}
+
+dropped() # REASON → packets dropped so far, over all attachments
+{
+	espalier -j show drops --all | jq "[.[] | select(.reason == \"$1\") | .packets] | add // 0"
+}
+
+# The reason's counter grows by at least N while the check runs.
+counted_as() # REASON N CHECK…
+{
+	local reason=$1 least=$2 before after
+	shift 2
+	before=$(dropped "$reason")
+	"$@"
+	after=$(dropped "$reason")
+	if [ $((after - before)) -lt "$least" ]; then
+		complain "reason $reason grew from $before to $after, at least $least were expected"
+		return 1
+	fi
+}
+
+# ---- before Phase 2 ---------------------------------------------------------------------------------------------------
+
+devices_are_there() {
+	in_ns gateway ip -d link show xfrm101 | grep -q 'if_id 0x65'
+	in_ns gateway ip -d link show xfrm102 | grep -q 'if_id 0x66'
+	in_ns gateway ip -d link show vrf1001 | grep -q 'table 1001'
+	in_ns gateway ip link show xfrm101 | grep -q 'master vrf1001'
+	in_ns gateway ip address show dev xfrm101 | grep -q 169.254.10.1/30
+	espalier_shows '.[] | select(.name == "vpc-a") | .xdp == "native"' show attachments
+}
+
+pings_fail_both_ways() {
+	ping_none vpc 10.50.0.2 3
+	ping_none vpc fd00:50::2 3
+	ping_none dc 10.1.0.2 3
+	ping_none dc fd00:1::2 3
+}
+
+no_tunnel_nothing_leaves() {
+	routes_are withdrawn
+	sealed before 0 counted_as no-route 6 pings_fail_both_ways
+}
+
+# ---- with both tunnels ------------------------------------------------------------------------------------------------
+
+negotiate() {
+	tunnel_up t0
+	tunnel_up t1
+	wait_for 10 "espalierd sees both up" espalier_sees_up t0 t1
+	routes_are active
+}
+
+pings_both_ways() {
+	ping_all vpc 10.50.0.2 5
+	ping_all dc 10.1.0.2 5
+	ping_all vpc fd00:50::2 5
+	ping_all dc fd00:1::2 5
+}
+
+steered_not_routed() {
+	local before after
+	before=$(espalier -j status | jq .traffic.to_tunnels.packets)
+	counted_as to-tunnel 10 pings_both_ways
+	after=$(espalier -j status | jq .traffic.to_tunnels.packets)
+	[ $((after - before)) -ge 20 ]
+}
+
+large_packets() {
+	ping_all vpc 10.50.0.2 3 -s 1472
+	ping_all vpc 10.50.0.2 3 -s 3000
+	ping_all dc 10.1.0.2 3 -s 3000
+	ping_all vpc fd00:50::2 3 -s 3000
+}
+
+# "Fragmentation needed" comes back with the tunnel's MTU: no black hole.
+path_mtu_is_told() {
+	in_ns vpc ip route flush cache
+	in_ns vpc ping -n -c 3 -i 0.3 -W 1 -M do -s 1450 10.50.0.2 >"$ground_output/pmtu.log" 2>&1 || true
+	grep -qi 'mtu *= *1400\|message too long, mtu=1400' "$ground_output/pmtu.log"
+	in_ns vpc ping -n -c 3 -i 0.3 -W 1 -M do -s 1450 fd00:50::2 >"$ground_output/pmtu6.log" 2>&1 || true
+	grep -qi 'mtu *= *1400\|mtu: *1400' "$ground_output/pmtu6.log"
+	in_ns vpc ip route flush cache
+	in_ns vpc ip -6 route flush cache
+}
+
+tcp_both_ways() {
+	local direction
+	for direction in '' --reverse; do
+		process_start iperf3 dc iperf3 --server --one-off
+		wait_for 20 "iperf3 listens" in_ns dc sh -c 'ss -ltn | grep -q :5201'
+		# shellcheck disable=SC2086 # an empty direction is none
+		in_ns vpc iperf3 --client 10.50.0.2 --time 3 --json $direction >"$ground_output/iperf3.json"
+		process_stop iperf3 || true
+		jq -e '.end.sum_received.bytes > 100000' "$ground_output/iperf3.json" >/dev/null
+	done
+}
+
+flows_use_both_tunnels() {
+	local before0 before1 total0 total1
+	before0=$(espalier_carried t0 out) before1=$(espalier_carried t1 out)
+	stream_start spread vpc dc 10.50.0.2 7000 --flows 64 --from-port 20000 --rate 1000 --seconds 2
+	stream_finish spread >/dev/null
+	jq -e '.lost == 0 and .reordered == 0' "$ground_output/stream-spread.json" >/dev/null
+	total0=$(($(espalier_carried t0 out) - before0)) total1=$(($(espalier_carried t1 out) - before1))
+	[ $((total0 * 4)) -gt $((total0 + total1)) ] && [ $((total1 * 4)) -gt $((total0 + total1)) ]
+}
+
+explain_agrees_with_the_wire() {
+	local port tunnel before
+	for port in 30001 30002 30003 30004; do
+		tunnel=$(espalier_path 10.1.0.2 10.50.0.2 "$port" 7003)
+		tunnel=t$((${tunnel##*-} - 1))
+		before=$(espalier_carried "$tunnel" out)
+		stream_start explained vpc dc 10.50.0.2 7003 --from-port "$port" --count 20 --rate 200
+		stream_finish explained >/dev/null
+		jq -e '.lost == 0' "$ground_output/stream-explained.json" >/dev/null
+		[ $(($(espalier_carried "$tunnel" out) - before)) -ge 20 ]
+	done
+}
+
+# ---- fail closed ------------------------------------------------------------------------------------------------------
+
+exceptions_are_never_plaintext() {
+	# The kernel takes these (D14), and its routes know no other way than the tunnels.
+	in_ns vpc ping -n -c 3 -i 0.2 -W 1 -R 10.50.0.2 >/dev/null 2>&1 || true
+	in_ns vpc ping -n -c 3 -i 0.2 -W 1 -T tsonly 10.50.0.2 >/dev/null 2>&1 || true
+	in_ns vpc ping -n -c 3 -i 0.2 -W 1 -t 1 10.50.0.2 >"$ground_output/ttl.log" 2>&1 || true
+	grep -qi 'time to live exceeded' "$ground_output/ttl.log"
+	in_ns vpc ping -n -c 3 -i 0.2 -W 1 -t 1 fd00:50::2 >"$ground_output/ttl6.log" 2>&1 || true
+	grep -qi 'time exceeded' "$ground_output/ttl6.log"
+}
+
+exceptions_with_tunnels_down() {
+	in_ns vpc ping -n -c 3 -i 0.2 -W 1 -R 10.50.0.2 >/dev/null 2>&1 || true
+	in_ns vpc ping -n -c 3 -i 0.2 -W 1 -t 1 10.50.0.2 >/dev/null 2>&1 || true
+}
+
+spoofed_source_is_dropped() {
+	# dc-gateway sends through the tunnel what does not belong to the data centre.
+	in_ns dc ip address add 172.31.0.1/32 dev lo
+	capture_start spoof vpc eth0
+	stream_start spoof dc vpc 10.1.0.2 7004 --from 172.31.0.1 --count 20 --rate 200
+	stream_finish spoof >/dev/null
+	capture_stop spoof
+	in_ns dc ip address del 172.31.0.1/32 dev lo
+	[ "$(capture_count "$(capture_file spoof)" 'host 172.31.0.1')" = 0 ]
+	jq -e '.sent == 20 and .unique == 0' "$ground_output/stream-spoof.json" >/dev/null
+}
+
+plaintext_from_the_underlay_stays_out() {
+	# dc-gateway routes the VPC over the underlay, without ESP: what any neighbour there could do.
+	in_ns dc-gateway ip route add 10.1.0.0/24 via 192.0.2.1 metric 1
+	in_ns dc-gateway ip -6 route add fd00:1::2/128 via 2001:db8:2::1 metric 1
+	in_ns dc-gateway ip route flush cache
+	capture_start intruder vpc eth0
+	stream_start intruder dc vpc 10.1.0.2 7005 --count 20 --rate 200
+	stream_finish intruder >/dev/null
+	in_ns dc ping -n -c 3 -i 0.2 -W 1 fd00:1::2 >/dev/null 2>&1 || true
+	capture_stop intruder
+	in_ns dc-gateway ip route del 10.1.0.0/24 via 192.0.2.1 metric 1
+	in_ns dc-gateway ip -6 route del fd00:1::2/128 via 2001:db8:2::1 metric 1
+	[ "$(capture_count "$(capture_file intruder)" 'udp port 7005 or (icmp6 and ip6[40] == 128)')" = 0 ]
+	jq -e '.sent == 20 and .unique == 0' "$ground_output/stream-intruder.json" >/dev/null
+}
+
+# ---- losing tunnels ---------------------------------------------------------------------------------------------------
+
+one_tunnel_lost_under_traffic() {
+	stream_start lost vpc dc 10.50.0.2 7006 --flows 64 --from-port 23000 --rate 1000 --seconds 6
+	tunnel_terminate t0
+	wait_for 10 "espalierd sees t0 down" espalier_sees_down t0
+	stream_finish lost >/dev/null
+	jq -e '.sent > 3000 and .lost < 250' "$ground_output/stream-lost.json" >/dev/null
+	routes_are active
+	dc_paths t1
+	pings_both_ways
+}
+
+both_lost() {
+	tunnel_terminate t1
+	wait_for 10 "espalierd sees both down" espalier_sees_down t0 t1
+	wait_for 10 "routes are withdrawn" routes_are withdrawn
+	pings_fail_both_ways
+	exceptions_with_tunnels_down
+}
+
+both_back() {
+	negotiate
+	dc_paths t0 t1
+	pings_both_ways
+}
+
+# ---- losing ourselves ---------------------------------------------------------------------------------------------------
+
+daemon_killed_traffic_goes_on() {
+	stream_start killed vpc dc 10.50.0.2 7007 --flows 16 --from-port 24000 --rate 1000 --seconds 8
+	espalier_down KILL
+	not espalier_answers 2>/dev/null
+	pings_both_ways
+	espalier_up
+	espalier_sees_up t0 t1
+	stream_finish killed >/dev/null
+	jq -e '.lost == 0' "$ground_output/stream-killed.json" >/dev/null
+}
+
+daemon_dead_and_tunnels_down_nothing_leaves() {
+	espalier_down KILL
+	tunnel_terminate t0
+	tunnel_terminate t1
+	sealed dead 0 pings_fail_both_ways
+	espalier_up
+	wait_for 5 "espalierd sees both down" espalier_sees_down t0 t1
+	both_back
+}
+
+detach_programs() {
+	local device
+	in_ns gateway rm -rf "$espalier_pins"/link* "$espalier_pins"/xdp* 2>/dev/null || true
+	in_ns gateway ip link set eth1 xdp off || true
+	for device in eth1 xfrm101 xfrm102; do
+		in_ns gateway tc qdisc del dev "$device" clsact 2>/dev/null || true
+	done
+	not sh -c "nsenter --net=/run/netns/gateway ip link show eth1 | grep -q xdp"
+	not sh -c "nsenter --net=/run/netns/gateway tc filter show dev eth1 ingress | grep -q bpf"
+}
+
+programs_detached_the_slow_path_carries() {
+	espalier_down
+	detach_programs
+	sealed detached 20 pings_both_ways
+	tunnel_terminate t0
+	tunnel_terminate t1
+	sealed detached-down 0 pings_fail_both_ways
+	espalier_up
+	both_back
+}
+
+sigterm_leaves_forwarding_on() {
+	espalier_down
+	sealed stopped 20 pings_both_ways
+	espalier_up
+}
+
+cleanup_leaves_nothing() {
+	espalier_down
+	espalier_cleanup
+	[ ! -e "$espalier_pins" ]
+	not sh -c "nsenter --net=/run/netns/gateway ip link show | grep -E 'xfrm101|xfrm102|vrf1001|xdp'"
+	[ -z "$(in_ns gateway ip rule show | awk -F: '$1 > 0 && $1 < 1000')" ]
+	[ -z "$(in_ns gateway ip -6 rule show | awk -F: '$1 > 0 && $1 < 1000')" ]
+	[ -z "$(in_ns gateway ip route show table all proto 77)" ]
+}
+
+# ---- the order of events ------------------------------------------------------------------------------------------------
+
+topology_up
+strongswan_up gateway
+strongswan_up dc-gateway
+espalier_yaml >"$espalier_config"
+
+claim "espalierd starts, makes its devices, steers by native XDP" eval 'espalier_up && devices_are_there'
+claim "D2: before Phase 2 the routes are withdrawn and nothing leaves in plaintext" no_tunnel_nothing_leaves
+claim "D3: espalierd sees both tunnels up, the routes appear" negotiate
+claim "both directions and families, through ESP alone" sealed pings 20 pings_both_ways
+claim "packets are steered by the programs, not by the slow path" steered_not_routed
+claim "packets larger than the tunnel arrive" sealed large 10 large_packets
+claim "a packet too big with DF is told the tunnel's MTU" path_mtu_is_told
+claim "TCP both ways" sealed tcp 50 tcp_both_ways
+claim "64 flows use both tunnels, none lost, none reordered" sealed spread 1000 flows_use_both_tunnels
+claim "explain names the tunnel that the flow really takes" explain_agrees_with_the_wire
+claim "D14: IP options and TTL 1 never leave in plaintext" sealed exceptions 0 exceptions_are_never_plaintext
+claim "spoofed sources from the tunnel are dropped and counted" counted_as source 20 spoofed_source_is_dropped
+claim "plaintext from the underlay does not reach the VPC" plaintext_from_the_underlay_stays_out
+claim "D1: a tunnel lost under traffic costs its flows a moment" sealed one-lost 1000 one_tunnel_lost_under_traffic
+claim "D2: both lost: withdrawn, and nothing leaves in plaintext" sealed both-lost 0 both_lost
+claim "both back" sealed both-back 20 both_back
+claim "killed with -9 and restarted: not one packet lost" sealed killed 1000 daemon_killed_traffic_goes_on
+claim "daemon dead and tunnels down: nothing leaves in plaintext" daemon_dead_and_tunnels_down_nothing_leaves
+claim "programs detached: the slow path carries, and is as closed" programs_detached_the_slow_path_carries
+claim "SIGTERM leaves forwarding on" sigterm_leaves_forwarding_on
+claim "--cleanup leaves nothing behind" cleanup_leaves_nothing
+claims_summary
