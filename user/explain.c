@@ -8,10 +8,10 @@
 #include <string.h>
 #include "explain.h"
 
-#define PORTS_LEN    8 /* enough of every transport header for its ports */
-#define EXPLAIN_TTL  64
-#define MOST_PORT    65535
-#define MOST_PROTO   255
+#define PORTS_LEN   8 /* enough of every transport header for its ports */
+#define EXPLAIN_TTL 64
+#define MOST_PORT   65535
+#define MOST_PROTO  255
 
 static const struct {
 	const char *name;
@@ -35,8 +35,7 @@ static int number(const json_t *value, int most, int missing)
 static int protocol_number(const json_t *value, uint8_t family)
 {
 	if (!json_is_string(value))
-		return number(value, MOST_PROTO,
-			      family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+		return number(value, MOST_PROTO, family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
 		if (!strcmp(protocols[i].name, json_string_value(value)))
 			return protocols[i].number;

@@ -14,10 +14,10 @@
 #include "gateway.h"
 #include "io/configfile.h"
 
-#define LINK_SETTLE_MS	50    /* links and addresses change in bursts */
-#define AUDIT_PERIOD_S	30    /* what no message told us is found by then */
-#define AUDIT_SLACK_US	1000000
-#define NS_PER_MS	1000000ull
+#define LINK_SETTLE_MS 50 /* links and addresses change in bursts */
+#define AUDIT_PERIOD_S 30 /* what no message told us is found by then */
+#define AUDIT_SLACK_US 1000000
+#define NS_PER_MS      1000000ull
 
 /* ---- telling ---- */
 
@@ -243,13 +243,16 @@ void gateway_tunnel_changed(const struct phase2_change *change, void *data)
 static int resync_xfrm(struct gateway *g)
 {
 	struct phase2_drift drift = { 0 };
-	int err = xfrm_resync(g->xfrm, g->phase2, gateway_now(g), gateway_tunnel_changed, g, &drift);
+	int err =
+		xfrm_resync(g->xfrm, g->phase2, gateway_now(g), gateway_tunnel_changed, g, &drift);
 
 	if (err)
-		gateway_log(LOG_ERR, "cannot read SAs from the kernel, the last known ones stay: %s",
+		gateway_log(LOG_ERR,
+			    "cannot read SAs from the kernel, the last known ones stay: %s",
 			    strerror(-err));
 	else if (g->ready && (drift.added || drift.removed))
-		gateway_log(LOG_NOTICE, "SAs and policies read anew: %u had come, %u had gone unseen",
+		gateway_log(LOG_NOTICE,
+			    "SAs and policies read anew: %u had come, %u had gone unseen",
 			    drift.added, drift.removed);
 	return err;
 }

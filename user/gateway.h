@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one place where events meet decisions. What the configuration, the kernel's SAs and the host's
- * links say goes into core; what core wants goes to the dataplane's maps and to the kernel.
+ * The one place where events meet decisions. What the configuration, the kernel's SAs and the
+ * host's links say goes into core; what core wants goes to the dataplane's maps and to the kernel.
  *
  *   gateway.c             start, events, end
  *   gateway_forwarding.c  tunnels' liveness, groups, routes → maps
@@ -26,11 +26,11 @@
 #include "io/xfrm.h"
 
 struct gateway_options {
-	const char *config;   /* file */
-	const char *socket;   /* control socket */
-	const char *pin_dir;  /* on a bpffs */
+	const char *config;  /* file */
+	const char *socket;  /* control socket */
+	const char *pin_dir; /* on a bpffs */
 	const char *state_dir;
-	bool teardown;	      /* at the end remove everything instead of leaving forwarding on */
+	bool teardown; /* at the end remove everything instead of leaving forwarding on */
 	void (*ready)(void *context); /* called once when everything is in place; or NULL */
 	void *ready_context;
 };
@@ -46,7 +46,7 @@ struct gateway_tunnel {
 	uint32_t ifindex; /* 0: the device is not there */
 	uint32_t mtu;
 	uint8_t l2_len;
-	bool l3;   /* no MAC addresses */
+	bool l3; /* no MAC addresses */
 	uint8_t mac[6];
 	bool live;		/* as the dataplane was told */
 	uint64_t held_until_ns; /* fell, and its routes are kept until then */
@@ -56,11 +56,11 @@ struct gateway_tunnel {
 /* An attachment as it runs, by position in the configuration. */
 struct gateway_attachment {
 	uint32_t id;
-	uint32_t ifindex; /* of its device; 0: not there, or vpn */
+	uint32_t ifindex;  /* of its device; 0: not there, or vpn */
 	uint32_t attached; /* device that the programs are on, or 0 */
 	bool l3;
 	uint8_t mac[6];
-	bool native;		 /* XDP is in use */
+	bool native; /* XDP is in use */
 };
 
 struct gateway {
@@ -102,7 +102,8 @@ int gateway_cleanup(const struct gateway_options *options);
 
 /* One line to the journal or stderr, with its priority (LOG_...). */
 __attribute__((format(printf, 2, 3))) void gateway_log(int priority, const char *format, ...);
-__attribute__((format(printf, 2, 3))) void gateway_alarm(struct gateway *g, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void gateway_alarm(struct gateway *g, const char *format,
+							 ...);
 
 /* Decides anew and makes dataplane and kernel follow. Safe to repeat: touches what differs. */
 int gateway_update(struct gateway *g);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Devices: where attachments and tunnels are on this host, what runs on them, and what a packet that
- * comes in there is subject to.
+ * Devices: where attachments and tunnels are on this host, what runs on them, and what a packet
+ * that comes in there is subject to.
  */
 #include <errno.h>
 #include <net/if_arp.h>
@@ -155,8 +155,8 @@ static bool find_vlan(struct gateway *g, uint32_t parent, uint16_t id, struct ho
 	return found;
 }
 
-/* Where packets to an attachment go: through the kernel's VLAN devices where there are any; else one
- * tag can be pushed, two cannot. */
+/* Where packets to an attachment go: through the kernel's VLAN devices where there are any; else
+ * one tag can be pushed, two cannot. */
 static void output_device(struct gateway *g, const struct config_attachment *a,
 			  const struct host_link *link, struct device *out)
 {
@@ -208,9 +208,11 @@ static int locate_attachment(struct gateway *g, size_t i)
 	if (link.ifindex)
 		output_device(g, a, &link, &value);
 	if (link.ifindex && !value.ifindex)
-		gateway_alarm(g, "attachment %s: packets with two tags can only be sent through VLAN "
-				 "devices: ip link add link %s name %s.%u type vlan id %u, and one on it",
-			      a->name, a->device, a->device, a->vlans[0], a->vlans[0]);
+		gateway_alarm(
+			g,
+			"attachment %s: packets with two tags can only be sent through VLAN "
+			"devices: ip link add link %s name %s.%u type vlan id %u, and one on it",
+			a->name, a->device, a->device, a->vlans[0], a->vlans[0]);
 	next_hops(a, &value);
 	return dataplane_set_device(g->dataplane, run->id, &value);
 }
@@ -301,7 +303,8 @@ static void want_tunnel(struct wanted *w, const struct gateway_tunnel *t)
 	memcpy(e->value.mac, t->mac, sizeof(t->mac));
 	if (attachment >= 0) {
 		e->value.attachment = w->g->ids.attachment[attachment];
-		e->value.table = ids_attachment_table(&w->g->ids, &w->g->config, (size_t)attachment);
+		e->value.table =
+			ids_attachment_table(&w->g->ids, &w->g->config, (size_t)attachment);
 	}
 	w->count++;
 }

@@ -30,12 +30,13 @@ static bool is_present(uint32_t tunnel, const void *context)
 static int recover_name(enum name_kind kind, uint32_t id, const char *name, void *data)
 {
 	struct gateway *g = data;
-	struct id_space *space = kind == NAME_TUNNEL	 ? &g->spaces.tunnels :
-				 kind == NAME_ATTACHMENT ? &g->spaces.attachments :
-							   &g->spaces.tables;
+	struct id_space *space = kind == NAME_TUNNEL	   ? &g->spaces.tunnels
+				 : kind == NAME_ATTACHMENT ? &g->spaces.attachments
+							   : &g->spaces.tables;
 	int err = id_restore(space, id, name);
 
-	return err == -EEXIST || err == -ERANGE ? 0 : err; /* a damaged map names less, that is all */
+	return err == -EEXIST || err == -ERANGE ? 0
+						: err; /* a damaged map names less, that is all */
 }
 
 int forwarding_recover_ids(struct gateway *g)
@@ -66,7 +67,8 @@ static struct fib_table *recovered_table(struct recovery *r, uint32_t id)
 }
 
 /* The set that a route of this table and prefix is to have, or an empty one. */
-static struct member_set wanted_set(const struct recovery *r, uint32_t table, const struct prefix *p)
+static struct member_set wanted_set(const struct recovery *r, uint32_t table,
+				    const struct prefix *p)
 {
 	const struct fib_table *t = r->wanted ? fib_find(r->wanted, table) : NULL;
 	struct prefix matched;
@@ -152,8 +154,8 @@ int forwarding_recover_routes(struct gateway *g, const struct fib *wanted)
 	int err = dataplane_each_route(g->dataplane, recover_route, &r);
 
 	for (size_t i = 0; i < r.found.count; i++)
-		qsort(r.found.tables[i].routes, r.found.tables[i].count,
-		      sizeof(struct fib_route), by_prefix);
+		qsort(r.found.tables[i].routes, r.found.tables[i].count, sizeof(struct fib_route),
+		      by_prefix);
 	if (err) {
 		fib_free(&r.found);
 		return err;
@@ -252,8 +254,9 @@ static int run_op(struct gateway *g, const struct fib_table *old, uint32_t table
 	else
 		err = dataplane_delete_route(g->dataplane, table, &op->prefix);
 	if (err == -ENOSPC)
-		gateway_alarm(g, "the dataplane is full at route %s: the routes beyond it keep their "
-				 "last good state; fewer routes or groups are needed",
+		gateway_alarm(g,
+			      "the dataplane is full at route %s: the routes beyond it keep their "
+			      "last good state; fewer routes or groups are needed",
 			      prefix_format(&op->prefix, text));
 	else if (err)
 		gateway_alarm(g, "cannot change route %s: %s", prefix_format(&op->prefix, text),

@@ -15,7 +15,8 @@
 
 static const char usage[] =
 	"Usage: espalierd [OPTION]...\n"
-	"The controller of an Espalier gateway: follows routes and tunnels, keeps the dataplane true.\n"
+	"The controller of an Espalier gateway: follows routes and tunnels, keeps the dataplane "
+	"true.\n"
 	"\n"
 	"  -c, --config FILE     configuration (" DEFAULT_CONFIG ")\n"
 	"  -f, --foreground      stay in the foreground, log to stderr\n"

@@ -230,15 +230,16 @@ static json_t *show_attachment(struct gateway *g, size_t i)
 		sum_tunnels(g, a->connection.index, traffic);
 	else
 		dataplane_device_counters(g->dataplane, run->id, traffic);
-	return json_pack(
-		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", a->name,
-		"type", type_name(a->type), "device", text_or_null(a->device), "ifindex",
-		run->ifindex ? json_integer(run->ifindex) : json_null(), "vlan", vlans_json(a),
-		"connection", text_or_null(a->connection.name), "association",
-		text_or_null(a->association.name), "learned_by", learned_by(g, i), "xdp",
-		a->type == ATTACHMENT_VPN ? json_null() : json_string(run->native ? "native" : "tc"),
-		"in", counter_json(&in), "out", counter_json(&traffic[DIRECTION_OUT]), "dropped",
-		counter_json(&dropped));
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+			 a->name, "type", type_name(a->type), "device", text_or_null(a->device),
+			 "ifindex", run->ifindex ? json_integer(run->ifindex) : json_null(), "vlan",
+			 vlans_json(a), "connection", text_or_null(a->connection.name),
+			 "association", text_or_null(a->association.name), "learned_by",
+			 learned_by(g, i), "xdp",
+			 a->type == ATTACHMENT_VPN ? json_null()
+						   : json_string(run->native ? "native" : "tc"),
+			 "in", counter_json(&in), "out", counter_json(&traffic[DIRECTION_OUT]),
+			 "dropped", counter_json(&dropped));
 }
 
 static json_t *show_attachments(struct gateway *g, const json_t *request)
@@ -279,8 +280,8 @@ static int append_sa(const struct phase2_sa *s, void *data)
 			  s->direction == XFRM_DIRECTION_IN ? "in" : "out", "spi",
 			  spi_json(s->sa.id.spi), "algorithm", text_or_null(sa_algorithm(&s->sa)),
 			  "encapsulation", s->sa.encap ? json_string("udp") : json_null(), "bytes",
-			  (json_int_t)s->sa.usage.bytes, "packets",
-			  (json_int_t)s->sa.usage.packets, "age_s", (json_int_t)age, "soft_s",
+			  (json_int_t)s->sa.usage.bytes, "packets", (json_int_t)s->sa.usage.packets,
+			  "age_s", (json_int_t)age, "soft_s",
 			  left_json(s->sa.lifetime.soft_add, age), "hard_s",
 			  left_json(s->sa.lifetime.hard_add, age), "in_use", s->in_use));
 	return 0;
@@ -307,8 +308,8 @@ static json_t *show_tunnel(struct gateway *g, const struct gateway_tunnel *t)
 		t->ifindex ? json_integer(t->ifindex) : json_null(), "state",
 		phase2_status_name(s->status), "up", t->live, "since_s",
 		seconds_since(g, s->since_ns), "cause", phase2_cause_name(s->cause), "missing",
-		s->missing == PHASE2_COMPLETE ? json_null() :
-						json_string(phase2_missing_text(s->missing)),
+		s->missing == PHASE2_COMPLETE ? json_null()
+					      : json_string(phase2_missing_text(s->missing)),
 		"flaps", (json_int_t)s->flaps, "local_address", address_json(&c->local_address),
 		"remote_address", address_json(&c->remote_address), "spi_in", spi_json(s->spi_in),
 		"spi_out", spi_json(s->spi_out), "mtu", (json_int_t)t->mtu, "weight",
@@ -366,10 +367,9 @@ static json_t *connection_tunnels(const struct gateway *g, size_t connection)
 
 	for (size_t k = 0; k < g->config.connections[connection].tunnel_count; k++)
 		json_array_append_new(
-			list,
-			json_pack("{s:s, s:b}", "name",
-				  g->config.connections[connection].tunnels[k].name, "up",
-				  g->tunnels[connection * TUNNELS_PER_CONNECTION + k].live));
+			list, json_pack("{s:s, s:b}", "name",
+					g->config.connections[connection].tunnels[k].name, "up",
+					g->tunnels[connection * TUNNELS_PER_CONNECTION + k].live));
 	return list;
 }
 
@@ -475,15 +475,16 @@ static int append_candidates(const struct prefix *p, void *data, void *context)
 	for (size_t i = 0; i < e->count; i++) {
 		const struct candidate *c = &e->list[i];
 
-		json_array_append_new(
-			l->list,
-			json_pack("{s:s, s:n, s:o, s:s, s:o, s:I, s:o, s:s, s:o}", "table",
-				  l->g->config.tables[l->index].name, "connection", "prefix",
-				  prefix_json(p), "type", route_source_name(c->source), "attachment",
-				  text_or_null(attachment_name(l->g, c->attachment)), "metric",
-				  (json_int_t)c->metric, "next_hops", candidate_hops(l->g, c, p),
-				  "state", candidate_state_name(c->state), "why",
-				  candidate_why(l->g, e, c)));
+		json_array_append_new(l->list,
+				      json_pack("{s:s, s:n, s:o, s:s, s:o, s:I, s:o, s:s, s:o}",
+						"table", l->g->config.tables[l->index].name,
+						"connection", "prefix", prefix_json(p), "type",
+						route_source_name(c->source), "attachment",
+						text_or_null(attachment_name(l->g, c->attachment)),
+						"metric", (json_int_t)c->metric, "next_hops",
+						candidate_hops(l->g, c, p), "state",
+						candidate_state_name(c->state), "why",
+						candidate_why(l->g, e, c)));
 	}
 	return 0;
 }
@@ -502,8 +503,8 @@ static int append_connection_route(const struct prefix *p, void *data, void *con
 			  text_or_null(connection_attachment_name(l->g, l->index)), "metric", 0,
 			  "next_hops", set_hops(l->g, &r->set), "state",
 			  up ? "active" : "withdrawn", "why",
-			  up ? json_null() :
-			       json_string("no tunnel of its connection is in Phase 2 [D2]")));
+			  up ? json_null()
+			     : json_string("no tunnel of its connection is in Phase 2 [D2]")));
 	return 0;
 }
 
@@ -676,8 +677,9 @@ static json_t *show_status(struct gateway *g, const json_t *request)
 			 seconds_since(g, g->started_ns), "config", g->options->config, "ready",
 			 g->ready, "alarms", alarms_json(g), "tunnels", tunnel_counts(g),
 			 "connections", connection_counts(g), "attachments", "total",
-			 (json_int_t)g->config.attachment_count, "routes", route_counts(g), "groups",
-			 group_counts(g), "traffic", traffic_json(g), "dropped", dropped_json(g));
+			 (json_int_t)g->config.attachment_count, "routes", route_counts(g),
+			 "groups", group_counts(g), "traffic", traffic_json(g), "dropped",
+			 dropped_json(g));
 }
 
 /* ---- explain ---- */
@@ -717,8 +719,8 @@ static json_t *table_json(const struct gateway *g, uint32_t id)
 
 	if (!t)
 		return json_null();
-	return json_string(t->connection ? g->config.connections[t->index].name :
-					   g->config.tables[t->index].name);
+	return json_string(t->connection ? g->config.connections[t->index].name
+					 : g->config.tables[t->index].name);
 }
 
 static const struct rib_entry *matched_entry(const struct gateway *g, const struct explain *e,
@@ -751,15 +753,18 @@ static json_t *losers_json(const struct gateway *g, const struct rib_entry *e, e
 		const struct candidate *c = &e->list[i];
 		json_t *why;
 
-		if (c == winner || (c->state == CANDIDATE_ACTIVE && candidate_visible(&g->rib, c, view)))
+		if (c == winner ||
+		    (c->state == CANDIDATE_ACTIVE && candidate_visible(&g->rib, c, view)))
 			continue;
-		why = candidate_visible(&g->rib, c, view) ?
-			      candidate_why(g, e, c) :
-			      json_string("not seen from a connection or VBR without transit [D10]");
-		json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "type",
-						      route_source_name(c->source), "attachment",
-						      text_or_null(attachment_name(g, c->attachment)),
-						      "why", why));
+		why = candidate_visible(&g->rib, c, view)
+			      ? candidate_why(g, e, c)
+			      : json_string(
+					"not seen from a connection or VBR without transit [D10]");
+		json_array_append_new(list,
+				      json_pack("{s:s, s:o, s:o}", "type",
+						route_source_name(c->source), "attachment",
+						text_or_null(attachment_name(g, c->attachment)),
+						"why", why));
 	}
 	return list;
 }
@@ -793,9 +798,9 @@ static void add_output(const struct gateway *g, const struct explain *e,
 	json_object_set_new(out, "skipped", json_boolean(tunnel && e->skipped));
 	json_object_set_new(out, "device", text_or_null(a ? a->device : NULL));
 	json_object_set_new(out, "next_hop",
-			    !a ? json_null() :
-			    q->destination.family == AF_INET ? address_json(&a->next_hop_v4) :
-							       address_json(&a->next_hop_v6));
+			    !a				       ? json_null()
+			    : q->destination.family == AF_INET ? address_json(&a->next_hop_v4)
+							       : address_json(&a->next_hop_v6));
 }
 
 static json_t *explanation(const struct gateway *g, const struct explain_question *q,
@@ -805,17 +810,19 @@ static json_t *explanation(const struct gateway *g, const struct explain_questio
 	const struct rib_entry *entry = matched_entry(g, e, q, &view);
 	const struct candidate *winner = winner_of(g, entry, view);
 	struct prefix matched = prefix_of(&q->destination, e->route.prefix_len);
-	json_t *out = json_pack(
-		"{s:s, s:o, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:o}", "in",
-		q->in, "source", address_json(&q->source), "destination",
-		address_json(&q->destination), "protocol", q->protocol, "source_port",
-		q->source_port, "destination_port", q->destination_port, "table",
-		table_json(g, e->table), "matched", e->matched ? prefix_json(&matched) : json_null(),
-		"route_type", winner ? json_string(route_source_name(winner->source)) : json_null(),
-		"route_attachment",
-		text_or_null(winner ? attachment_name(g, winner->attachment) : NULL), "verdict",
-		verdict_name(e->reason), "reason", reasons[e->reason].name, "help",
-		reasons[e->reason].help, "losers", losers_json(g, entry, view, winner));
+	json_t *out =
+		json_pack("{s:s, s:o, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:o}",
+			  "in", q->in, "source", address_json(&q->source), "destination",
+			  address_json(&q->destination), "protocol", q->protocol, "source_port",
+			  q->source_port, "destination_port", q->destination_port, "table",
+			  table_json(g, e->table), "matched",
+			  e->matched ? prefix_json(&matched) : json_null(), "route_type",
+			  winner ? json_string(route_source_name(winner->source)) : json_null(),
+			  "route_attachment",
+			  text_or_null(winner ? attachment_name(g, winner->attachment) : NULL),
+			  "verdict", verdict_name(e->reason), "reason", reasons[e->reason].name,
+			  "help", reasons[e->reason].help, "losers",
+			  losers_json(g, entry, view, winner));
 
 	if (out)
 		add_output(g, e, q, out);
@@ -836,7 +843,8 @@ static json_t *answer_explain(struct gateway *g, const json_t *request)
 	attachment = find_attachment(g, q.in);
 	if (attachment < 0)
 		return control_error("there is no attachment '%s'; `espalier show attachments` "
-				     "lists them", q.in);
+				     "lists them",
+				     q.in);
 	if (input_of(g, (size_t)attachment, &q))
 		return control_error("the device of attachment %s is not there", q.in);
 	len = explain_frame(&q, frame);
@@ -852,9 +860,12 @@ static const struct {
 	const char *name;
 	json_t *(*show)(struct gateway *g, const json_t *request);
 } commands[] = {
-	{ "status", show_status },	     { "tunnels", show_tunnels },
-	{ "connections", show_connections }, { "attachments", show_attachments },
-	{ "routes", show_routes },	     { "groups", show_groups },
+	{ "status", show_status },
+	{ "tunnels", show_tunnels },
+	{ "connections", show_connections },
+	{ "attachments", show_attachments },
+	{ "routes", show_routes },
+	{ "groups", show_groups },
 	{ "drops", show_drops },
 };
 
@@ -871,8 +882,8 @@ json_t *show_request(const json_t *request, void *context)
 		if (strcmp(commands[i].name, name))
 			continue;
 		result = commands[i].show(context, request);
-		return result ? control_ok(result) :
-				control_error("there is no such table or connection");
+		return result ? control_ok(result)
+			      : control_error("there is no such table or connection");
 	}
 	return control_error("unknown command '%s'", name);
 }

@@ -76,7 +76,9 @@ static size_t any_prefixes(struct config_prefix *list)
 
 static void make_attachment(struct world *w, size_t i)
 {
-	static char *names[ATTACHMENTS] = { "vpc-a", "vpc-b", "vbr", "dc-1", "dc-2", "dc-3", "dc-4" };
+	static char *names[ATTACHMENTS] = {
+		"vpc-a", "vpc-b", "vbr", "dc-1", "dc-2", "dc-3", "dc-4"
+	};
 	struct config_attachment *a = &w->attachments[i];
 
 	*a = (struct config_attachment){ .name = names[i], .association.index = -1 };
@@ -133,9 +135,12 @@ static void make_config(struct world *w)
 	for (size_t i = 0; i < TABLES; i++)
 		make_table(w, i);
 	w->config = (struct config){
-		.tables = w->tables,	       .table_count = TABLES,
-		.attachments = w->attachments, .attachment_count = ATTACHMENTS,
-		.connections = w->connections, .connection_count = CONNECTIONS,
+		.tables = w->tables,
+		.table_count = TABLES,
+		.attachments = w->attachments,
+		.attachment_count = ATTACHMENTS,
+		.connections = w->connections,
+		.connection_count = CONNECTIONS,
 	};
 }
 
@@ -222,7 +227,8 @@ static void naive_offer(const struct world *w, enum view view, const struct addr
 	if (best->kind != FIB_NONE || best->rank) {
 		if (p->len < best->len || (p->len == best->len && rank > best->rank))
 			return;
-		if (p->len == best->len && rank == best->rank && !vpn && best->attachment <= attachment)
+		if (p->len == best->len && rank == best->rank && !vpn &&
+		    best->attachment <= attachment)
 			return;
 	}
 	tunnels = vpn ? naive_connection(w, (size_t)to->connection.index, a) : 0;
@@ -348,9 +354,9 @@ static void no_compiled_route_repeats_the_one_around_it(void **state)
 					if (prefix_contains(&table->routes[k].prefix,
 							    &table->routes[i].prefix))
 						around = &table->routes[k].answer;
-				assert_false(around ? fib_answer_equal(around,
-								       &table->routes[i].answer) :
-						      table->routes[i].answer.kind == FIB_NONE);
+				assert_false(
+					around ? fib_answer_equal(around, &table->routes[i].answer)
+					       : table->routes[i].answer.kind == FIB_NONE);
 			}
 		}
 		world_free(w);
@@ -393,7 +399,8 @@ static void step_through(const struct fib_table *old, const struct fib_table *no
 	moving.routes = calloc(old->count + now->count + 1, sizeof(*moving.routes));
 	assert_non_null(moving.routes);
 	memcpy(moving.routes, old->routes, old->count * sizeof(*old->routes));
-	assert_int_equal(0, fib_diff(old->routes, old->count, now->routes, now->count, &ops, &count));
+	assert_int_equal(0,
+			 fib_diff(old->routes, old->count, now->routes, now->count, &ops, &count));
 	for (size_t i = 0; i < count; i++) {
 		apply(&moving, &ops[i]);
 		for (size_t k = 0; k < count; k++) {

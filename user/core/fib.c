@@ -268,9 +268,9 @@ int fib_diff(const struct fib_route *old, size_t old_count, const struct fib_rou
 	if (!list)
 		return -ENOMEM;
 	while (i < old_count || k < now_count) {
-		int order = i == old_count ? 1 :
-			    k == now_count ? -1 :
-					     prefix_compare(&old[i].prefix, &now[k].prefix);
+		int order = i == old_count   ? 1
+			    : k == now_count ? -1
+					     : prefix_compare(&old[i].prefix, &now[k].prefix);
 
 		if (order < 0)
 			list[n++] = (struct fib_op){ FIB_DELETE, old[i].prefix, NULL };

@@ -37,17 +37,17 @@ struct member_set {
 };
 
 enum fib_kind {
-	FIB_NONE,	/* no match; as an entry it undoes an enclosing one (a hole) */
-	FIB_TUNNELS,	/* group of tunnels */
-	FIB_DEVICE,	/* VPC or VBR */
-	FIB_LOCAL,	/* the gateway's own address */
+	FIB_NONE,    /* no match; as an entry it undoes an enclosing one (a hole) */
+	FIB_TUNNELS, /* group of tunnels */
+	FIB_DEVICE,  /* VPC or VBR */
+	FIB_LOCAL,   /* the gateway's own address */
 	FIB_BLACKHOLE,
 };
 
 struct fib_answer {
 	enum fib_kind kind;
-	uint32_t attachment;	/* FIB_DEVICE: attachment id */
-	struct member_set set;	/* FIB_TUNNELS */
+	uint32_t attachment;   /* FIB_DEVICE: attachment id */
+	struct member_set set; /* FIB_TUNNELS */
 };
 
 struct fib_route {

@@ -3,8 +3,8 @@
  * The small numbers under which the dataplane knows tables, attachments and tunnels.
  *
  * A name keeps its id for as long as it is configured, across reloads and, through the dataplane's
- * map `names`, across restarts of the controller: so a pinned trie entry means the same thing to the
- * old and to the new controller. Ids of names that went are reused, lowest first.
+ * map `names`, across restarts of the controller: so a pinned trie entry means the same thing to
+ * the old and to the new controller. Ids of names that went are reused, lowest first.
  */
 #ifndef ESPALIER_IDS_H
 #define ESPALIER_IDS_H
@@ -44,7 +44,7 @@ struct ids {
 
 /* The three spaces together; tables and connection tables share one. */
 struct id_spaces {
-	struct id_space tables; /* named "table:NAME", "edge:NAME", "connection:NAME" */
+	struct id_space tables;	     /* named "table:NAME", "edge:NAME", "connection:NAME" */
 	struct id_space attachments; /* 0 is the dataplane's "unknown", never given out */
 	struct id_space tunnels;
 };

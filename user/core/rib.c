@@ -118,8 +118,8 @@ static int learn_route(const struct prefix *p, void *data, void *context)
 	struct candidate c = {
 		.source = route->source,
 		.attachment = l->attachment,
-		.available = attachment_available(l->rib,
-						  &l->rib->config->attachments[l->attachment]),
+		.available =
+			attachment_available(l->rib, &l->rib->config->attachments[l->attachment]),
 		.metric = route->source == SOURCE_DESTINATION ? DESTINATION_METRIC : 0,
 	};
 
@@ -147,7 +147,8 @@ static int add_static(struct rib *r, size_t table, const struct config_table_rou
 	};
 
 	if (!route->blackhole) {
-		const struct config_attachment *a = &r->config->attachments[route->attachment.index];
+		const struct config_attachment *a =
+			&r->config->attachments[route->attachment.index];
 
 		c.attachment = route->attachment.index;
 		c.single = a->type != ATTACHMENT_VPN;
@@ -281,7 +282,8 @@ struct fib_answer rib_connection_answer(const struct rib *r, size_t connection,
 	return (struct fib_answer){ .kind = FIB_TUNNELS, .set = route->set };
 }
 
-/* The group of all candidates that are as good as `first`, each asked for its own table's answer. */
+/* The group of all candidates that are as good as `first`, each asked for its own table's answer.
+ */
 static struct fib_answer tunnels_answer(const struct rib *r, const struct rib_entry *e,
 					const struct candidate *first, enum view view,
 					const struct prefix *p)
@@ -325,8 +327,8 @@ struct fib_answer rib_answer(const struct rib *r, size_t table, enum view view,
 
 	while (max_len >= 0) {
 		struct prefix matched;
-		const struct rib_entry *e = trie_longest(&r->tables[table], &p->address,
-							 (unsigned)max_len, &matched);
+		const struct rib_entry *e =
+			trie_longest(&r->tables[table], &p->address, (unsigned)max_len, &matched);
 		const struct candidate *c;
 
 		if (!e)

@@ -20,7 +20,8 @@ enum route_source {
 	SOURCE_STATIC,	    /* TR static route, blackhole included [D9] */
 	SOURCE_SYSTEM,	    /* CIDR of a VPC [D15] */
 	SOURCE_BGP,	    /* [S41] */
-	SOURCE_DESTINATION, /* destination-based route of a connection [S31], route of a VBR [D17] */
+	SOURCE_DESTINATION, /* destination-based route of a connection [S31], route of a VBR [D17]
+			     */
 };
 
 enum candidate_state {

@@ -2,9 +2,9 @@
 /*
  * A map from prefixes to pointers with longest match: a path-compressed binary trie per family.
  *
- * A node stands for a prefix; its children lie inside it and differ in the bit behind it. Nodes with
- * data NULL only join two children and are never seen by callers. Depth is bounded by the prefix
- * length (32, 128), memory by two nodes a prefix.
+ * A node stands for a prefix; its children lie inside it and differ in the bit behind it. Nodes
+ * with data NULL only join two children and are never seen by callers. Depth is bounded by the
+ * prefix length (32, 128), memory by two nodes a prefix.
  */
 #ifndef ESPALIER_TRIE_H
 #define ESPALIER_TRIE_H
@@ -30,8 +30,8 @@ void *trie_remove(struct trie *t, const struct prefix *p);
 void *trie_longest(const struct trie *t, const struct address *a, unsigned max_len,
 		   struct prefix *matched);
 
-/* Every prefix equal to or inside `within` (NULL: all), in the order of prefix_compare(). A callback
- * that returns non-zero ends the walk. */
+/* Every prefix equal to or inside `within` (NULL: all), in the order of prefix_compare(). A
+ * callback that returns non-zero ends the walk. */
 typedef int (*trie_fn)(const struct prefix *p, void *data, void *context);
 int trie_walk(const struct trie *t, const struct prefix *within, trie_fn fn, void *context);
 
