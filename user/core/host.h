@@ -12,18 +12,24 @@
  *    bpf_redirect() the kernel looks one up through exactly that device.
  *
  * Kernel tables
+ *   HOST_REPLY_TABLE  ways back to attachments and tunnels for ICMP errors that the kernel writes
  *   HOST_GUARD_TABLE  `unreachable` for every prefix behind an attachment or a tunnel
  *   1001 …            one per connection (config kernel_table); its VRF's, where it has one
  *   2000 + id         TR tables (fib_table.kernel_table)
  *
  * Rules, the same for both families; the preferences are fixed and below 1000, where the kernel
- * puts its own l3mdev rule: HOST_RULE_OUTPUT   iif lo oif VRF|TUNNEL   → connection's table
- *   HOST_RULE_OWN      iif lo from OWN ADDRESS, iif lo to INSIDE CIDR → connection's table
- *   HOST_RULE_LOCAL    iif VRF to OWN ADDRESS  → connection's table
- *   HOST_RULE_TABLE    iif ATTACHMENT          → its TR table
- *   HOST_RULE_NO_ROUTE iif ATTACHMENT          → guard table (only with on_no_route: pass)
- *   HOST_RULE_END      iif ATTACHMENT          → unreachable
- *   HOST_RULE_GUARD    iif UNDERLAY            → guard table, then the host's own rules
+ * puts its own l3mdev rule:
+ *
+ *   100 HOST_RULE_OUTPUT   iif lo oif VRF|TUNNEL   → connection's table
+ *   110 HOST_RULE_OWN      iif lo from OWN ADDRESS, iif lo to INSIDE CIDR → connection's table
+ *   120 HOST_RULE_LOCAL    iif VRF to OWN ADDRESS  → connection's table
+ *   130 HOST_RULE_REPLY    iif lo ipproto icmp     → reply table
+ *   200 HOST_RULE_TABLE    iif ATTACHMENT          → its TR table
+ *   210 HOST_RULE_NO_ROUTE iif ATTACHMENT          → guard table (only with on_no_route: pass)
+ *   220 HOST_RULE_END      iif ATTACHMENT          → unreachable
+ *   300 HOST_RULE_GUARD    iif UNDERLAY            → guard table, then the host's own rules
+ *
+ * ATTACHMENT is a VPC's or VBR's device, a connection's VRF or, without VRF, each of its tunnels.
  * core/host_rules.c says why each is there.
  */
 #ifndef ESPALIER_CORE_HOST_H
@@ -39,25 +45,25 @@
 
 #define DEVICE_NAME_LEN 16 /* IFNAMSIZ */
 
+#define HOST_REPLY_TABLE 999u
 #define HOST_GUARD_TABLE 1000u
 
 #define HOST_RULE_OUTPUT   100u
 #define HOST_RULE_OWN	   110u
 #define HOST_RULE_LOCAL	   120u
+#define HOST_RULE_REPLY	   130u
 #define HOST_RULE_TABLE	   200u
 #define HOST_RULE_NO_ROUTE 210u
 #define HOST_RULE_END	   220u
 #define HOST_RULE_GUARD	   300u
 
 /* Route metrics, in zebra's format: distance in the top byte. */
-#define HOST_METRIC_TABLE      1024u		   /* TR tables, guard table */
-#define HOST_METRIC_CONNECTION (0xC8000000u + 76u) /* destination-based routes in their own table \
-						    */
-#define HOST_METRIC_EXPORTED \
-	(0xC8000000u + 77u) /* leaked, and to be advertised: `match metric 77` */
-#define HOST_METRIC_LEAKED  (0xC8000000u + 78u)	 /* leaked, without synchronization [S15] */
-#define HOST_METRIC_DEFAULT 0xFF000000u		 /* + 1 + tunnel: a device's own default */
-#define HOST_METRIC_END	    (0xFF000000u + 8192) /* unreachable default of a connection's table */
+#define HOST_METRIC_TABLE      1024u	   /* of all routes outside connections' tables */
+#define HOST_METRIC_CONNECTION 0xC800004Cu /* 200/76: a connection's own routes */
+#define HOST_METRIC_EXPORTED   0xC800004Du /* 200/77: leaked, and exported by `match metric 77` */
+#define HOST_METRIC_LEAKED     0xC800004Eu /* 200/78: leaked, no synchronization [S15] */
+#define HOST_METRIC_DEFAULT    0xFF000000u /* 255/0, + 1 + tunnel: a device's own default */
+#define HOST_METRIC_END	       0xFF002000u /* 255/8192: unreachable, the end of the table */
 
 enum host_link_kind { HOST_LINK_VRF, HOST_LINK_XFRM, HOST_LINK_ADOPTED };
 
@@ -108,6 +114,7 @@ struct host_rule {
 	char iif[DEVICE_NAME_LEN]; /* "": any */
 	char oif[DEVICE_NAME_LEN];
 	struct prefix from, to; /* address.family 0: any */
+	uint8_t protocol;	/* IPPROTO_*, 0: any */
 	bool invert;		/* everything but what matches */
 	enum host_rule_action action;
 	uint32_t table; /* HOST_RULE_LOOKUP */

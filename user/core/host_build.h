@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Inside host_plan_build(): what its parts (host.c, host_routes.c, host_rules.c) share.
+ */
+#ifndef ESPALIER_CORE_HOST_BUILD_H
+#define ESPALIER_CORE_HOST_BUILD_H
+
+#include "host.h"
+
+/* The hops that a FIB answer came out as, so that routes with the same answer share them. */
+struct host_run {
+	struct fib_answer answer;
+	uint8_t family;
+	uint32_t first_hop;
+	uint8_t hop_count;
+};
+
+/* The error sticks: whoever adds need not ask, host_plan_build() asks once. */
+struct host_builder {
+	const struct config *c;
+	const struct ids *ids;
+	const struct fib *fib;
+	const struct host_facts *facts;
+	struct host_plan plan;
+	struct host_run *runs;
+	size_t run_count;
+	int error;
+};
+
+void host_add_link(struct host_builder *b, const struct host_link_plan *link);
+void host_add_address(struct host_builder *b, const struct host_address *a);
+void host_add_route(struct host_builder *b, const struct host_route *r);
+uint32_t host_add_hop(struct host_builder *b, const struct host_hop *hop);
+void host_add_rule(struct host_builder *b, const struct host_rule *r);
+void host_add_sysctl(struct host_builder *b, const char *value, const char *device,
+		     const char *family, const char *name);
+struct host_run *host_add_run(struct host_builder *b, const struct host_run *run);
+
+/* The kernel's copy of the table in which an attachment is looked up, or NULL: not associated. */
+const struct fib_table *host_associated(const struct host_builder *b, size_t attachment);
+
+void host_build_routes(struct host_builder *b);
+void host_build_rules(struct host_builder *b);
+
+#endif

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The routes of the plan, table by table.
+ *
+ * A connection's table (its VRF's, where it has one) holds
+ *  - one default per tunnel device: after bpf_redirect() to an xfrm interface the kernel looks a
+ *    route up with that device as output (in the VRF's table for a slave), and without one through
+ *    exactly that device the packet is lost. Distance 255: FRR neither uses nor exports them;
+ *  - the routes of the transit router that lead to VPCs and VBRs, "leaked": the way back for ICMP
+ *    errors that the kernel writes inside the VRF, and what FRR exports to the data centre;
+ *  - without BGP, the destination-based routes. With BGP the routes are FRR's there, not ours;
+ *  - at the end `unreachable`: with every tunnel device down a lookup would otherwise go on to
+ * main.
+ *
+ * The reply table is for ICMP that the kernel itself sends about forwarded packets: an error to a
+ * host in a VPC behind next_hop, or, without VRF, in a data centre, would else leave by main's
+ * default, in plaintext on the underlay.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "host_build.h"
+
+static const uint8_t families[] = { AF_INET, AF_INET6 };
+
+static struct prefix default_prefix(uint8_t family)
+{
+	return (struct prefix){ .address = { .family = family } };
+}
+
+static const struct config_tunnel *find_tunnel(const struct host_builder *b, uint32_t id,
+					       const struct host_tunnel_fact **fact)
+{
+	for (size_t i = 0; i < b->c->connection_count; i++)
+		for (size_t t = 0; t < b->c->connections[i].tunnel_count; t++)
+			if (b->ids->tunnel[i][t] == id) {
+				*fact = &b->facts->tunnels[i][t];
+				return &b->c->connections[i].tunnels[t];
+			}
+	return NULL;
+}
+
+static int find_attachment(const struct host_builder *b, uint32_t id)
+{
+	for (size_t i = 0; i < b->c->attachment_count; i++)
+		if (b->ids->attachment[i] == id)
+			return (int)i;
+	return -1;
+}
+
+static struct host_hop tunnel_hop(const struct config_tunnel *t, uint16_t weight)
+{
+	struct host_hop hop = { .weight = weight };
+	char buf[DEVICE_NAME_LEN];
+
+	snprintf(hop.device, sizeof(hop.device), "%s", tunnel_device_name(t, buf));
+	return hop;
+}
+
+static void add_run_hop(struct host_builder *b, struct host_run *run, const struct host_hop *hop)
+{
+	uint32_t index = host_add_hop(b, hop);
+
+	if (run->hop_count++ == 0)
+		run->first_hop = index;
+}
+
+/* Live tunnels; all of them when none is (what goes there then ends in the xfrm interface). */
+static void tunnel_hops(struct host_builder *b, struct host_run *run)
+{
+	for (int even_down = 0; even_down <= 1 && run->hop_count == 0; even_down++)
+		for (uint8_t i = 0; i < run->answer.set.count; i++) {
+			const struct member *m = &run->answer.set.members[i];
+			const struct host_tunnel_fact *fact;
+			const struct config_tunnel *t = find_tunnel(b, m->tunnel, &fact);
+
+			if (t && (even_down || !fact->down)) {
+				struct host_hop hop = tunnel_hop(t, m->weight);
+
+				add_run_hop(b, run, &hop);
+			}
+		}
+}
+
+/* No hop when the kernel has no device for it (a VLAN without VLAN device). */
+static void device_hop(struct host_builder *b, struct host_run *run)
+{
+	int i = find_attachment(b, run->answer.attachment);
+	struct host_hop hop = { .weight = 1 };
+
+	if (i < 0 || !b->facts->attachments[i].device[0])
+		return;
+	memcpy(hop.device, b->facts->attachments[i].device, sizeof(hop.device));
+	hop.via = run->family == AF_INET ? b->c->attachments[i].next_hop_v4
+					 : b->c->attachments[i].next_hop_v6;
+	add_run_hop(b, run, &hop);
+}
+
+/* Routes with one answer stand together more often than not: the last run is tried first. */
+static const struct host_run *find_run(struct host_builder *b, const struct fib_answer *answer,
+				       uint8_t family)
+{
+	for (size_t i = b->run_count; i-- > 0;)
+		if (b->runs[i].family == family && fib_answer_equal(&b->runs[i].answer, answer))
+			return &b->runs[i];
+	return NULL;
+}
+
+static const struct host_run *run_of(struct host_builder *b, const struct fib_answer *answer,
+				     uint8_t family)
+{
+	struct host_run run = { .answer = *answer, .family = family };
+	const struct host_run *known = find_run(b, answer, family);
+
+	if (known)
+		return known;
+	if (answer->kind == FIB_TUNNELS)
+		tunnel_hops(b, &run);
+	else
+		device_hop(b, &run);
+	return host_add_run(b, &run);
+}
+
+/* Through tunnels or a device, or, where there is no way to, unreachable. */
+static void add_unicast(struct host_builder *b, struct host_route *r,
+			const struct fib_answer *answer)
+{
+	const struct host_run *run = run_of(b, answer, r->prefix.address.family);
+
+	if (!run)
+		return;
+	r->type = run->hop_count ? HOST_ROUTE_UNICAST : HOST_ROUTE_UNREACHABLE;
+	r->first_hop = run->first_hop;
+	r->hop_count = run->hop_count;
+	if (run->hop_count || !r->optional)
+		host_add_route(b, r);
+}
+
+/* A hole undoes the enclosing route: the lookup leaves the table, as it does where nothing matches.
+ */
+static void add_fib_route(struct host_builder *b, uint32_t table, uint32_t metric,
+			  const struct fib_route *from)
+{
+	struct host_route r = { .table = table, .metric = metric, .prefix = from->prefix };
+
+	switch (from->answer.kind) {
+	case FIB_TUNNELS:
+	case FIB_DEVICE:
+		add_unicast(b, &r, &from->answer);
+		return;
+	case FIB_BLACKHOLE:
+		r.type = HOST_ROUTE_BLACKHOLE;
+		break;
+	case FIB_NONE:
+		r.type = HOST_ROUTE_THROW;
+		break;
+	case FIB_LOCAL: /* in the kernel's own table, which is asked first */
+		return;
+	}
+	host_add_route(b, &r);
+}
+
+static void transit_table(struct host_builder *b, const struct fib_table *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		add_fib_route(b, t->kernel_table, HOST_METRIC_TABLE, &t->routes[i]);
+}
+
+static void add_unreachable(struct host_builder *b, uint32_t table, uint32_t metric,
+			    const struct prefix *p)
+{
+	struct host_route r = {
+		.table = table, .metric = metric, .prefix = *p, .type = HOST_ROUTE_UNREACHABLE
+	};
+
+	host_add_route(b, &r);
+}
+
+static void add_through(struct host_builder *b, const struct host_route *like,
+			const struct config_tunnel *t)
+{
+	struct host_hop hop = tunnel_hop(t, 1);
+	struct host_route r = *like;
+
+	r.type = HOST_ROUTE_UNICAST;
+	r.optional = true;
+	r.hop_count = 1;
+	r.first_hop = host_add_hop(b, &hop);
+	host_add_route(b, &r);
+}
+
+/* In a VRF the kernel itself puts the route to the inside CIDR into the table. */
+static void tunnel_routes(struct host_builder *b, const struct config_connection *conn)
+{
+	for (size_t i = 0; i < conn->tunnel_count; i++) {
+		const struct config_tunnel *t = &conn->tunnels[i];
+		struct host_route r = { .table = conn->kernel_table,
+					.metric = HOST_METRIC_DEFAULT + 1 + (uint32_t)i };
+
+		for (size_t f = 0; f < 2; f++) {
+			r.prefix = default_prefix(families[f]);
+			add_through(b, &r, t);
+		}
+		if (conn->vrf || !t->inside.address.family)
+			continue;
+		r.metric = HOST_METRIC_CONNECTION;
+		r.prefix = t->inside;
+		add_through(b, &r, t);
+	}
+}
+
+static void leak_routes(struct host_builder *b, size_t connection)
+{
+	int attachment = connection_attachment(b->c, connection);
+	const struct fib_table *t = attachment < 0 ? NULL : host_associated(b, (size_t)attachment);
+
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->count; i++) {
+		struct host_route r = { .table = b->c->connections[connection].kernel_table,
+					.metric = b->c->attachments[attachment].synchronize
+							  ? HOST_METRIC_EXPORTED
+							  : HOST_METRIC_LEAKED,
+					.prefix = t->routes[i].prefix,
+					.optional = true };
+
+		if (t->routes[i].answer.kind == FIB_DEVICE)
+			add_unicast(b, &r, &t->routes[i].answer);
+	}
+}
+
+/* Only what leads to tunnels: a hole would leave the table, past its end. */
+static void own_routes(struct host_builder *b, const struct fib_table *t, uint32_t table,
+		       uint32_t metric)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->routes[i].answer.kind == FIB_TUNNELS)
+			add_fib_route(b, table, metric, &t->routes[i]);
+}
+
+static void connection_table(struct host_builder *b, size_t connection)
+{
+	const struct config_connection *conn = &b->c->connections[connection];
+
+	tunnel_routes(b, conn);
+	leak_routes(b, connection);
+	for (size_t f = 0; f < 2; f++) {
+		struct prefix all = default_prefix(families[f]);
+
+		add_unreachable(b, conn->kernel_table, HOST_METRIC_END, &all);
+	}
+}
+
+/*
+ * What must not come in from the underlay. Inside CIDRs too: without VRF the kernel has them in
+ * main, and would forward from the underlay into the tunnel.
+ */
+static void guard_table(struct host_builder *b)
+{
+	for (size_t i = 0; i < b->c->attachment_count; i++)
+		for (size_t j = 0; j < b->c->attachments[i].cidr_count; j++)
+			add_unreachable(b, HOST_GUARD_TABLE, HOST_METRIC_TABLE,
+					&b->c->attachments[i].cidrs[j].prefix);
+	for (size_t i = 0; i < b->c->connection_count; i++) {
+		const struct config_connection *conn = &b->c->connections[i];
+
+		for (size_t j = 0; j < conn->route_count; j++)
+			add_unreachable(b, HOST_GUARD_TABLE, HOST_METRIC_TABLE,
+					&conn->routes[j].prefix);
+		for (size_t t = 0; t < conn->tunnel_count; t++)
+			if (conn->tunnels[t].inside.address.family)
+				add_unreachable(b, HOST_GUARD_TABLE, HOST_METRIC_TABLE,
+						&conn->tunnels[t].inside);
+	}
+}
+
+/* The peers themselves are reached over the underlay, whatever claims to contain them. */
+static bool holds_peer(const struct host_builder *b, const struct prefix *p)
+{
+	if (p->len == 0)
+		return true;
+	for (size_t i = 0; i < b->c->connection_count; i++)
+		for (size_t t = 0; t < b->c->connections[i].tunnel_count; t++)
+			if (prefix_contains_address(
+				    p, &b->c->connections[i].tunnels[t].remote_address))
+				return true;
+	return false;
+}
+
+static void reply_to_attachments(struct host_builder *b)
+{
+	for (size_t i = 0; i < b->c->attachment_count; i++) {
+		const struct config_attachment *a = &b->c->attachments[i];
+		struct fib_answer answer = { .kind = FIB_DEVICE,
+					     .attachment = b->ids->attachment[i] };
+
+		for (size_t j = 0; j < a->cidr_count; j++) {
+			struct host_route r = { .table = HOST_REPLY_TABLE,
+						.metric = HOST_METRIC_TABLE,
+						.prefix = a->cidrs[j].prefix };
+
+			if (!holds_peer(b, &r.prefix))
+				add_unicast(b, &r, &answer);
+		}
+	}
+}
+
+/* Below them `unreachable` for what is configured, for while it is withdrawn. */
+static void reply_to_connection(struct host_builder *b, const struct config_connection *conn,
+				const struct fib_table *own)
+{
+	for (size_t i = 0; own && i < own->count; i++)
+		if (own->routes[i].answer.kind == FIB_TUNNELS &&
+		    !holds_peer(b, &own->routes[i].prefix))
+			add_fib_route(b, HOST_REPLY_TABLE, HOST_METRIC_TABLE + 1, &own->routes[i]);
+	for (size_t i = 0; i < conn->route_count; i++)
+		if (!holds_peer(b, &conn->routes[i].prefix))
+			add_unreachable(b, HOST_REPLY_TABLE, HOST_METRIC_TABLE + 2,
+					&conn->routes[i].prefix);
+}
+
+static const struct fib_table *own_table(const struct host_builder *b, size_t connection)
+{
+	return fib_find(b->fib, b->ids->connection_table[connection]);
+}
+
+static void connection_routes(struct host_builder *b, size_t i)
+{
+	const struct config_connection *conn = &b->c->connections[i];
+	const struct fib_table *own = own_table(b, i);
+
+	connection_table(b, i);
+	if (own && !conn->bgp.enabled)
+		own_routes(b, own, conn->kernel_table, HOST_METRIC_CONNECTION);
+	/* Inside a VRF the kernel's errors are looked up in the connection's table. */
+	reply_to_connection(b, conn, conn->vrf && conn->bgp.enabled ? NULL : own);
+}
+
+static int compare_routes(const void *a, const void *b)
+{
+	const struct host_route *x = a, *y = b;
+	int order = host_route_compare(x, y);
+
+	return order ? order : (x->first_hop > y->first_hop) - (x->first_hop < y->first_hop);
+}
+
+/* Two attachments with the same CIDR: the first one stays. */
+static void sort_routes(struct host_plan *p)
+{
+	size_t kept = 0;
+
+	if (!p->route_count)
+		return;
+	qsort(p->routes, p->route_count, sizeof(*p->routes), compare_routes);
+	for (size_t i = 1; i < p->route_count; i++)
+		if (host_route_compare(&p->routes[kept], &p->routes[i]) != 0)
+			p->routes[++kept] = p->routes[i];
+	p->route_count = kept + 1;
+}
+
+void host_build_routes(struct host_builder *b)
+{
+	for (size_t i = 0; i < b->fib->count; i++)
+		if (!b->fib->tables[i].connection)
+			transit_table(b, &b->fib->tables[i]);
+	for (size_t i = 0; i < b->c->connection_count; i++)
+		connection_routes(b, i);
+	reply_to_attachments(b);
+	guard_table(b);
+	if (!b->error)
+		sort_routes(&b->plan);
+}
