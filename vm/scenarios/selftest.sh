@@ -58,7 +58,12 @@ empty_capture_is_no_proof() {
 loss_is_counted() {
 	# Every 10th packet to this port is dropped on the way in: 10 of 100.
 	in_ns dc nft -f - <<'NFT'
-table inet loss { chain in { type filter hook input priority 0; udp dport 7100 numgen inc mod 10 == 3 drop; } }
+table inet loss {
+	chain in {
+		type filter hook input priority 0
+		udp dport 7100 numgen inc mod 10 == 3 drop
+	}
+}
 NFT
 	stream_start loss vpc dc 10.50.1.1 7100 --count 100 --rate 500
 	stream_finish loss >/dev/null
@@ -113,11 +118,11 @@ one_tunnel_terminated_and_back() {
 	tunnel_installed gateway t1
 	tunnel_installed dc-gateway t1
 	dc_paths t1
-	in_ns gateway ip route replace 10.50.0.0/16 table 1001 dev x1
+	kernel_gateway_paths x1
 	ping_all vpc 10.50.0.2 3
 	tunnel_up t0
 	dc_paths t0 t1
-	in_ns gateway ip route replace 10.50.0.0/16 table 1001 nexthop dev x0 nexthop dev x1
+	kernel_gateway_paths x0 x1
 	ping_all vpc 10.50.0.2 3
 }
 

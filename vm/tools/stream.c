@@ -4,13 +4,13 @@
 //
 //   stream send --to ADDRESS --port PORT [--from ADDRESS] [--from-port PORT] [--flows N] [--rate PPS]
 //               [--seconds S | --count N] [--size BYTES]
-//   stream recv --port PORT [--bind ADDRESS] [--idle MS] [--limit SECONDS] [--by-flow]
+//   stream recv --port PORT [--bind ADDRESS] [--settle MS] [--limit SECONDS] [--by-flow]
 //
 // Flow i leaves from source port from-port + i; --count is of all flows together. Every packet carries its flow, its number
-// within the flow and how many of the flow are planned at most. Both ends print one JSON object when they are done; the
-// receiver is done when nothing has come for --idle milliseconds after the first packet, after --limit seconds, or on
-// SIGTERM. What the receiver calls lost is what is missing below the highest number seen of each flow; the packets
-// missing at a flow's end are known to the sender only, so the caller takes sent - unique (vm/scenarios/lib.sh does).
+// within the flow. Both ends print one JSON object when they are done. The receiver is done once it got SIGTERM and then
+// nothing more has come for --settle milliseconds, or after --limit seconds: a silence alone does not end it, for silences
+// are what it measures. What the receiver calls lost is what is missing below the highest number seen of each flow; the
+// packets missing at a flow's end are known to the sender only, so the caller takes sent - unique (lib.sh does).
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -58,7 +58,7 @@ static void usage(const char *what)
 {
 	fprintf(stderr, "stream: %s\nusage: stream send --to ADDRESS --port PORT [--from ADDRESS] [--from-port PORT] [--flows N]"
 			" [--rate PPS] [--seconds S | --count N] [--size BYTES]\n"
-			"       stream recv --port PORT [--bind ADDRESS] [--idle MS] [--limit SECONDS] [--by-flow]\n", what);
+			"       stream recv --port PORT [--bind ADDRESS] [--settle MS] [--limit SECONDS] [--by-flow]\n", what);
 	exit(2);
 }
 
@@ -103,7 +103,7 @@ static void address_of(const char *text, unsigned int port, struct sockaddr_stor
 
 struct options {
 	const char *to, *from, *bind;
-	unsigned int port, from_port, flows, rate, size, idle_ms, limit_s;
+	unsigned int port, from_port, flows, rate, size, settle_ms, limit_s;
 	uint64_t count;
 	bool by_flow;
 };
@@ -201,7 +201,7 @@ static int run_recv(const struct options *o)
 	uint64_t received = 0, foreign = 0, unique = 0, lost = 0, duplicates = 0, reordered = 0;
 	uint32_t socket_drops = 0;
 	unsigned int flow_count = 0;
-	int64_t first = 0, last = 0, longest = 0, flow_longest = 0, deadline;
+	int64_t first = 0, last = 0, longest = 0, flow_longest = 0, deadline, quiet_since = 0;
 	bool first_entry = true;
 
 	address_of(o->bind ? o->bind : "::", o->port, &address, &length);
@@ -217,7 +217,7 @@ static int run_recv(const struct options *o)
 	fprintf(stderr, "ready\n");
 	deadline = now_ns() + (int64_t)o->limit_s * 1000000000;
 
-	while (!stop) {
+	for (;;) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 		struct payload packet;
 		char control[64];
@@ -228,8 +228,14 @@ static int run_recv(const struct options *o)
 		uint32_t number;
 		struct flow *f;
 
-		if (now >= deadline || (received && now - last > (int64_t)o->idle_ms * 1000000))
+		if (now >= deadline)
 			break;
+		if (stop) {
+			if (!quiet_since || quiet_since < last)
+				quiet_since = now;
+			if (now - quiet_since > (int64_t)o->settle_ms * 1000000)
+				break;
+		}
 		size = recvmsg(fd, &message, MSG_DONTWAIT);
 		if (size < 0) {
 			if (errno != EAGAIN && errno != EINTR)
@@ -307,17 +313,17 @@ static int run_recv(const struct options *o)
 
 int main(int argc, char **argv)
 {
-	enum { TO = 256, FROM, BIND, PORT, FROM_PORT, FLOWS, RATE, SECONDS, COUNT, SIZE, IDLE, LIMIT, BY_FLOW };
+	enum { TO = 256, FROM, BIND, PORT, FROM_PORT, FLOWS, RATE, SECONDS, COUNT, SIZE, SETTLE, LIMIT, BY_FLOW };
 	static const struct option long_options[] = {
 		{ "to", required_argument, NULL, TO },		 { "from", required_argument, NULL, FROM },
 		{ "bind", required_argument, NULL, BIND },	 { "port", required_argument, NULL, PORT },
 		{ "from-port", required_argument, NULL, FROM_PORT }, { "flows", required_argument, NULL, FLOWS },
 		{ "rate", required_argument, NULL, RATE },	 { "seconds", required_argument, NULL, SECONDS },
 		{ "count", required_argument, NULL, COUNT },	 { "size", required_argument, NULL, SIZE },
-		{ "idle", required_argument, NULL, IDLE },	 { "limit", required_argument, NULL, LIMIT },
+		{ "settle", required_argument, NULL, SETTLE },	 { "limit", required_argument, NULL, LIMIT },
 		{ "by-flow", no_argument, NULL, BY_FLOW },	 { NULL, 0, NULL, 0 },
 	};
-	struct options o = { .from_port = 20000, .flows = 1, .rate = 1000, .size = 64, .idle_ms = 2000, .limit_s = 600 };
+	struct options o = { .from_port = 20000, .flows = 1, .rate = 1000, .size = 64, .settle_ms = 500, .limit_s = 600 };
 	struct sigaction action = { .sa_handler = on_signal };
 	unsigned long seconds = 1;
 	int choice;
@@ -336,7 +342,7 @@ int main(int argc, char **argv)
 		case SECONDS: seconds = number_of("--seconds", optarg, 1, 86400); break;
 		case COUNT: o.count = number_of("--count", optarg, 1, MAX_NUMBERS); break;
 		case SIZE: o.size = number_of("--size", optarg, sizeof(struct payload), 65000); break;
-		case IDLE: o.idle_ms = number_of("--idle", optarg, 1, 3600000); break;
+		case SETTLE: o.settle_ms = number_of("--settle", optarg, 1, 3600000); break;
 		case LIMIT: o.limit_s = number_of("--limit", optarg, 1, 86400); break;
 		case BY_FLOW: o.by_flow = true; break;
 		default: usage("unknown option");
