@@ -4,7 +4,8 @@
  *
  *   xdp_steer      attachment's device   decides, rewrites, leaves the decision, passes up
  *   tc_attachment  same device, ingress  reads the decision and delivers; decides itself if none
- *   tc_tunnel      xfrm interface        the way back: decides and delivers
+ *   tc_tunnel      xfrm interface        the way back: decides and delivers (and attachments that
+ *                                        have no link header either)
  *   explain        nowhere               decides, and says so in the packet (BPF_PROG_TEST_RUN)
  */
 #include <linux/bpf.h>
@@ -201,7 +202,7 @@ int tc_tunnel(struct __sk_buff *skb)
 		p = (struct packet){};
 		s = (struct steering){};
 		packet_of_skb(skb, &p);
-		reason = parse_no_link(&p, a->l2_len);
+		reason = parse_link(&p, a, a->l2_len);
 		if (reason == GO_ON)
 			reason = steer(&p, a, &s);
 	}
@@ -228,10 +229,7 @@ int explain(struct xdp_md *ctx)
 	a = bpf_map_lookup_elem(&associations, &e->in);
 	if (!a)
 		return XDP_ABORTED;
-	if (a->flags & ASSOCIATION_L3)
-		reason = parse_no_link(&p, ETH_HLEN);
-	else
-		reason = parse_ethernet(&p);
+	reason = parse_link(&p, a, ETH_HLEN); /* of zeroes, for a device without link header */
 	if (reason == GO_ON)
 		reason = steer(&p, a, &s);
 	if (reason < 0)

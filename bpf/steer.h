@@ -34,6 +34,11 @@ static __always_inline const struct association *association_of(__u32 ifindex,
 	return bpf_map_lookup_elem(&associations, &key);
 }
 
+static __always_inline int parse_link(struct packet *p, const struct association *a, __u8 l2_len)
+{
+	return a->flags & ASSOCIATION_L3 ? parse_no_link(p, l2_len) : parse_ethernet(p);
+}
+
 /* Addresses that are never forwarded: this network, loopback, link-local, multicast, broadcast. */
 static __always_inline bool unroutable_v4(__be32 address)
 {

@@ -175,7 +175,8 @@ struct name_key {
 	__u32 id;
 };
 
-#define NAME_LEN 64
+#define NAME_LEN    64
+#define NAME_COOKIE 0xffffffffu /* kind of the one entry that keeps struct decision's cookie */
 
 struct name {
 	char text[NAME_LEN];

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "dataplane.h"
+#include <dataplane.h> /* include/dataplane.h, not this file */
 #include "../core/prefix.h"
 
 struct dataplane;
@@ -23,9 +23,9 @@ struct dataplane_options {
 
 /*
  * Loads the object; maps already pinned there are reused (their contents are the last good state of
- * a former controller), new ones are pinned. *why gets one sentence for the user on failure: what is
- * missing and how to get it (no permission, no bpffs, no BTF, an incompatible pinned map). Static
- * or allocated for the life of the process; never freed by the caller.
+ * a former controller), new ones are pinned. *why gets one sentence for the user on failure: what
+ * is missing and how to get it (no permission, no bpffs, no BTF, an incompatible pinned map).
+ * Static or allocated for the life of the process; never freed by the caller.
  */
 int dataplane_open(const struct dataplane_options *options, struct dataplane **out,
 		   const char **why);
@@ -35,10 +35,11 @@ void dataplane_close(struct dataplane *d);
 int dataplane_teardown(struct dataplane *d);
 
 /*
- * Attaches to an attachment's device: XDP (native driver mode only, never generic) if `xdp` asks for
- * it, and the tc program. Where programs of a former controller are attached they are replaced
- * atomically (bpf_link update, tc filter replace): never detached first. *native says whether XDP is
- * in use; XDP_AUTO falls back to tc alone, XDP_NATIVE fails.
+ * Attaches to an attachment's device: XDP (native driver mode only, never generic) if `xdp` asks
+ * for it, and the tc program. Where programs of a former controller are attached they are replaced
+ * atomically (bpf_link update, tc filter replace): never detached first. *native says whether XDP
+ * is in use; XDP_AUTO falls back to tc alone (whatever the driver says), XDP_NATIVE fails with tc
+ * attached. A device without link header (TUN) gets the tunnels' tc program and never XDP.
  */
 enum dataplane_xdp { DATAPLANE_XDP_AUTO, DATAPLANE_XDP_NATIVE, DATAPLANE_XDP_OFF };
 int dataplane_attach_device(struct dataplane *d, uint32_t ifindex, enum dataplane_xdp xdp,
@@ -77,7 +78,8 @@ int dataplane_each_route(struct dataplane *d, dataplane_route_fn fn, void *data)
 int dataplane_each_association(struct dataplane *d, dataplane_association_fn fn, void *data);
 int dataplane_get_group(struct dataplane *d, uint32_t id, struct group *out);
 
-/* Sums over CPUs. out has REASON_COUNT or DIRECTIONS entries. */
+/* Sums over CPUs. out has REASON_COUNT or DIRECTIONS entries. Attachment 0: what came in on an
+ * attachment's device but belongs to none (another VLAN). */
 int dataplane_reason_counters(struct dataplane *d, uint32_t attachment, struct counter *out);
 int dataplane_tunnel_counters(struct dataplane *d, uint32_t tunnel, struct counter *out);
 int dataplane_device_counters(struct dataplane *d, uint32_t attachment, struct counter *out);
@@ -86,9 +88,11 @@ int dataplane_reset_attachment(struct dataplane *d, uint32_t attachment);
 int dataplane_reset_tunnel(struct dataplane *d, uint32_t tunnel);
 
 /*
- * Asks the explain program (BPF_PROG_TEST_RUN: nothing is sent, nothing is counted). question->in is
- * the input; frame is an Ethernet frame (with tags, as on the wire), for L3 devices an Ethernet
- * header of zeroes stands in front. *answer gets everything.
+ * Asks the explain program (BPF_PROG_TEST_RUN: nothing is sent, nothing is counted). question->in
+ * is the input; frame is an Ethernet frame (with tags, as on the wire), for L3 devices an Ethernet
+ * header of zeroes stands in front. A destination MAC of zeroes means the gateway's own. *answer
+ * gets everything. -ENOENT: there is no such association; -EMSGSIZE: frame too short or too long
+ * (3,072 bytes).
  */
 int dataplane_explain(struct dataplane *d, const struct association_key *in, const void *frame,
 		      size_t len, struct explain *answer);
