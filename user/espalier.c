@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "version.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "core/config.h"

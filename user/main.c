@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "gateway.h"
+#include "version.h"
 
 #define DEFAULT_CONFIG	  "/etc/espalier/espalier.yaml"
 #define DEFAULT_PIN_DIR	  "/sys/fs/bpf/espalier"

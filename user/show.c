@@ -13,6 +13,7 @@
 #include "core/ecmp.h"
 #include "explain.h"
 #include "gateway.h"
+#include "version.h"
 
 #define NS_PER_S 1000000000ull
 

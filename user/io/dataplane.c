@@ -450,7 +450,7 @@ static int device_type(uint32_t ifindex, unsigned short *type)
 int dataplane_attach_device(struct dataplane *d, uint32_t ifindex, enum dataplane_xdp xdp,
 			    bool *native)
 {
-	unsigned short type;
+	unsigned short type = 0;
 	bool ethernet;
 	int err = device_type(ifindex, &type);
 
