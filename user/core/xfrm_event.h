@@ -106,7 +106,7 @@ enum xfrm_event_kind {
 
 struct xfrm_event {
 	enum xfrm_event_kind kind;
-	uint32_t sequence; /* of the request that this answers; 0: a notification */
+	uint32_t sequence; /* of the request that this answers, or that led to this, whosever */
 	bool update;	   /* SA, POLICY: UPDSA, UPDPOLICY */
 	union {
 		struct xfrm_sa sa;

@@ -15,9 +15,9 @@
 #define ESPALIER_XFRM_SA_DIR_OUT 2
 
 /*
- * Decodes the one message at the start of `buf`. 0; -ENOMSG: of no interest (*used is valid);
- * -EBADMSG: malformed, but framed (*used is valid); -EINVAL: not even a message, stop here. *used
- * is the distance to the next message; may be NULL.
+ * Decodes the one message at the start of `buf` (4-byte aligned, as netlink is). 0; -ENOMSG: of no
+ * interest (*used is valid); -EBADMSG: malformed, but framed (*used is valid); -EINVAL: not even a
+ * message, stop here. *used is the distance to the next message; may be NULL.
  */
 int xfrm_decode(const void *buf, size_t len, struct xfrm_event *out, size_t *used);
 
