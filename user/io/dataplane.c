@@ -434,7 +434,7 @@ static int device_type(uint32_t ifindex, unsigned short *type)
 	int fd, err = 0;
 
 	if (!if_indextoname(ifindex, request.ifr_name))
-		return -errno;
+		return errno == ENXIO ? -ENODEV : -errno;
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
