@@ -125,14 +125,28 @@ static void label(bool first, const char *name)
 	       name, style_off());
 }
 
+/* The daemon answers with a number or with what it was asked. NULL: unknown to us. */
+static const struct protocol *find_protocol(const json_t *value)
+{
+	const char *name = json_string_value(value);
+
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(*protocols); i++)
+		if (name ? strcmp(name, protocols[i].name) == 0
+			 : json_integer_value(value) == protocols[i].number)
+			return &protocols[i];
+	return NULL;
+}
+
 static void print_packet(const json_t *x)
 {
-	char protocol[FIELD_STRLEN], from[FIELD_STRLEN], to[FIELD_STRLEN];
+	const struct protocol *protocol = find_protocol(field(x, "protocol"));
+	char number[FIELD_STRLEN], from[FIELD_STRLEN], to[FIELD_STRLEN];
 
 	printf("%s %s %s", field_string(x, "source"), arrow(), field_string(x, "destination"));
 	if (!json_is_null(field(x, "protocol")))
-		printf(", protocol %s", field_text(x, "protocol", protocol));
-	if (json_is_integer(field(x, "source_port")))
+		printf(", protocol %s",
+		       protocol ? protocol->name : field_text(x, "protocol", number));
+	if (protocol && protocol->ports && json_is_integer(field(x, "source_port")))
 		printf(", port %s %s %s", field_text(x, "source_port", from), arrow(),
 		       field_text(x, "destination_port", to));
 	putchar('\n');
@@ -209,14 +223,16 @@ static void print_verdict(const json_t *x)
 
 static void print_losers(const json_t *x)
 {
-	const json_t *list = field(x, "losers"), *loser;
-	size_t i;
+	const json_t *list = field(x, "losers");
 
 	if (json_array_size(list))
 		printf("\nnot used:\n");
-	json_array_foreach (list, i, loser)
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *loser = json_array_get(list, i);
+
 		printf("  %s from %s: %s\n", field_string(loser, "type"),
 		       field_string(loser, "attachment"), field_string(loser, "why"));
+	}
 }
 
 static int render(const json_t *x, const void *context)

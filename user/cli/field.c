@@ -44,12 +44,14 @@ uint64_t field_count(const json_t *item, const char *key)
 
 const char *field_list(const json_t *item, const char *key, char buf[FIELD_LIST_STRLEN])
 {
-	const json_t *list = field(item, key), *value;
+	const json_t *list = field(item, key);
 	char number[FIELD_STRLEN];
-	size_t i, len = 0;
+	size_t len = 0;
 
 	snprintf(buf, FIELD_LIST_STRLEN, "-");
-	json_array_foreach (list, i, value) {
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *value = json_array_get(list, i);
+
 		len += snprintf(buf + len, FIELD_LIST_STRLEN - len, "%s%s", i ? ", " : "",
 				value_text(value, number));
 		if (len >= FIELD_LIST_STRLEN)

@@ -41,10 +41,10 @@ static void cell_packets(struct table *t, const json_t *item, const char *key)
 static double tunnel_share(const json_t *list, const json_t *item)
 {
 	uint64_t own = field_count(field(item, "out"), "packets"), all = 0;
-	json_t *other;
-	size_t i;
 
-	json_array_foreach (list, i, other) {
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *other = json_array_get(list, i);
+
 		if (json_equal(field(other, "connection"), field(item, "connection")))
 			all += field_count(field(other, "out"), "packets");
 	}
@@ -111,12 +111,15 @@ static const struct column connection_columns[] = {
 
 static void connection_row(struct table *t, const json_t *list, const json_t *item)
 {
-	const json_t *tunnels = field(item, "tunnels"), *tunnel;
-	size_t i, up = 0;
+	const json_t *tunnels = field(item, "tunnels");
+	size_t up = 0;
 
 	(void)list;
-	json_array_foreach (tunnels, i, tunnel)
+	for (size_t i = 0; i < json_array_size(tunnels); i++) {
+		const json_t *tunnel = json_array_get(tunnels, i);
+
 		up += json_is_true(field(tunnel, "up"));
+	}
 	cell_text(t, item, "name");
 	cell_text(t, item, "attachment");
 	cell_text(t, item, "customer_gateway");
@@ -167,11 +170,13 @@ static const struct column route_columns[] = {
 /* "dc-1-1, dc-1-2 weight 2 (dead)" or "eth1 via 10.1.0.254". */
 static const char *next_hops(const json_t *item, char buf[FIELD_LIST_STRLEN])
 {
-	const json_t *hops = field(item, "next_hops"), *hop;
-	size_t i, len = 0;
+	const json_t *hops = field(item, "next_hops");
+	size_t len = 0;
 
 	snprintf(buf, FIELD_LIST_STRLEN, "-");
-	json_array_foreach (hops, i, hop) {
+	for (size_t i = 0; i < json_array_size(hops); i++) {
+		const json_t *hop = json_array_get(hops, i);
+
 		const char *tunnel = json_string_value(field(hop, "tunnel"));
 		const char *via = json_string_value(field(hop, "via"));
 		json_int_t weight = json_integer_value(field(hop, "weight"));
@@ -216,15 +221,19 @@ static const struct column group_columns[] = {
 /* A line per member; the group is named on its first. */
 static void group_row(struct table *t, const json_t *list, const json_t *item)
 {
-	const json_t *members = field(item, "members"), *member;
+	const json_t *members = field(item, "members");
 	uint64_t all = 0;
 	char bar[BAR_STRLEN], number[FIELD_STRLEN];
-	size_t i;
 
 	(void)list;
-	json_array_foreach (members, i, member)
+	for (size_t i = 0; i < json_array_size(members); i++) {
+		const json_t *member = json_array_get(members, i);
+
 		all += field_count(member, "buckets");
-	json_array_foreach (members, i, member) {
+	}
+	for (size_t i = 0; i < json_array_size(members); i++) {
+		const json_t *member = json_array_get(members, i);
+
 		bool live = json_is_true(field(member, "live"));
 		uint64_t buckets = field_count(member, "buckets");
 
@@ -317,16 +326,17 @@ static int render(const json_t *list, const void *context)
 {
 	const struct noun *noun = context;
 	struct table *t;
-	json_t *item;
-	size_t i;
 
 	if (!json_array_size(list)) {
 		printf("%s\n", noun->none);
 		return 0;
 	}
 	t = table_new(noun->columns);
-	json_array_foreach (list, i, item)
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *item = json_array_get(list, i);
+
 		noun->row(t, list, item);
+	}
 	return table_print(t);
 }
 

@@ -21,12 +21,14 @@ static void print_head(const json_t *s)
 
 static void print_alarms(const json_t *s)
 {
-	const json_t *list = field(s, "alarms"), *alarm;
-	size_t i;
+	const json_t *list = field(s, "alarms");
 
-	json_array_foreach (list, i, alarm)
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *alarm = json_array_get(list, i);
+
 		printf("%salarm: %s%s\n", style_on(STYLE_BAD), json_string_value(alarm),
 		       style_off());
+	}
 	if (json_array_size(list))
 		putchar('\n');
 }

@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What people and scripts get to see: each command's exact text, and with -j the result as it came.
+# shellcheck source=tests/cli/lib.bash
+source "$(dirname "$0")/lib.bash"
+build_canned
+start_canned
+[ "$said" = ready ] || { fail "the daemon of canned answers starts" "$said$(<"$work/canned.err")"; finish; }
+
+shows() { # NAME ARGUMENT...: its text is on stdin
+	local name=$1
+	shift
+	ask "$@"
+	same "$name" "$(cat)" "$out"
+	same "$name: exit status 0, nothing on stderr" "0 " "$code $err"
+}
+
+gives() { # KEY ARGUMENT...: -j prints the result of that key as it came
+	local key=$1
+	shift
+	ask -j "$@"
+	same "-j $*" "0 $(jq -c ".$key.result" tests/cli/answers.json)" "$code $out"
+}
+
+shows "status on one screen" status <<'END'
+espalierd 0.1.0, pid 4711, up 3h12m, /etc/espalier/espalier.yaml
+ready
+
+alarm: connection dc-1: 12 routes over quota [D4]
+
+tunnels       2 of 3 up
+connections   2 of 2 up
+attachments   3
+routes        4 active, 1 standby, 1 withdrawn
+groups        2 of 4096
+to tunnels    1.23M packets, 942 MiB
+from tunnels  9999 packets, 1023 B
+dropped       7 packets, 700 B
+END
+
+shows "tunnels line up, shares are per connection" show tunnels <<'END'
+TUNNEL    CONNECTION  STATE        SINCE  FLAPS  DEVICE    MTU  LOCAL         REMOTE            IN       OUT   LOST  SHARE OUT                CAUSE
+dc-1-1    dc-1        up           3h12m      0  xfrm101  1400  198.51.100.1  203.0.113.10  1000 B  1.00 GiB      0  ████████████░░░░  75.0%
+dc-1-2    dc-1        down           42s      3  xfrm102  1400  198.51.100.2  203.0.113.11     0 B   341 MiB  12.3k  ████░░░░░░░░░░░░  25.0%  no outbound SA [D3]
+branch-1  branch      negotiating      -      0  tun0     1400  -             -                0 B       0 B      0  ░░░░░░░░░░░░░░░░   0.0%
+END
+
+shows "connections" show connections <<'END'
+CONNECTION  ATTACHMENT  GATEWAY  METHOD  STATE     TUNNELS UP  ROUTES  VRF      TABLE
+dc-1        dc-1        dc-1     bgp     degraded  1 of 2         120  vrf1001   1001
+branch      -           branch   static  down      0 of 1           0  -         1002
+END
+
+shows "attachments" show attachments <<'END'
+ATTACHMENT  TYPE  TO    VLAN      ASSOCIATED  LEARNED BY   PROGRAM  PACKETS IN        IN  PACKETS OUT    OUT  DROPPED
+vpc-a       vpc   eth1  100, 200  main        main, spare  native        10.0k  1.50 KiB            5  500 B        7
+dc-1        vpn   dc-1  -         -           -            -                 0       0 B            0    0 B        0
+END
+
+shows "routes say why they are not active" show routes <<'END'
+IN                 PREFIX         TYPE         FROM    METRIC  STATE      NEXT HOPS                       WHY
+table main         10.1.0.0/16    system       vpc-a        0  active     eth1 via 10.1.0.254
+table main         10.50.0.0/16   bgp          dc-1         0  active     dc-1-1, dc-1-2 weight 2 (dead)
+table main         10.50.0.0/16   destination  branch       0  standby    -                               BGP comes first [S30]
+connection branch  2001:db8::/32  destination  -            -  withdrawn  -                               no tunnel in Phase 2 [D2]
+END
+
+shows "groups: a line per member, shares of the buckets" show groups <<'END'
+GROUP  ROUTES  TUNNEL    WEIGHT  STATE  BUCKETS  SHARE
+    1     120  dc-1-1         1  live        86  █████░░░░░░░░░░░  33.6%
+               dc-1-2         2  dead       170  ███████████░░░░░  66.4%
+   12       1  branch-1       1  live       256  ████████████████ 100.0%
+END
+
+shows "drops say what they mean" show drops <<'END'
+ATTACHMENT  REASON      KIND    PACKETS     BYTES  MEANING
+vpc-a       no-route    drop      1.00M  1.00 MiB  no route in the associated table [D8]
+dc-1        tx-carrier  behind        3       0 B  xfrm interface: no SA, policy or route behind it
+END
+
+shows "explain reads as the packet's path" explain --in vpc-a 10.1.0.5 10.50.3.4 tcp 40000 443 <<'END'
+10.1.0.5 → 10.50.3.4, protocol tcp, port 40000 → 443
+  attachment vpc-a
+→ table      main
+→ route      10.50.0.0/16, bgp from dc-1
+→ group      1
+→ bucket     117, flow hash 0x8f273675
+→ tunnel     dc-1-2 (the bucket's first tunnel is dead)
+→ device     xfrm102
+→ verdict    tunnel, to-tunnel: steered into a tunnel
+
+not used:
+  destination from branch: BGP comes first [S30]
+END
+
+gives status status
+for noun in tunnels connections attachments routes groups drops; do
+	gives "$noun" show "$noun"
+done
+gives explain explain --in vpc-a 10.1.0.5 10.50.3.4 tcp 40000 443
+
+LC_ALL=C ask show groups
+same "a locale without UTF-8 gets ASCII bars" \
+	"   12       1  branch-1       1  live       256  ################ 100.0%" "$(tail -1 <<<"$out")"
+LC_ALL=C ask explain --in vpc-a 10.1.0.5 10.50.3.4
+same "a locale without UTF-8 gets ASCII arrows" "-> table      main" "$(sed -n 3p <<<"$out")"
+
+# What the daemon is asked.
+asked() { # NAME REQUEST ARGUMENT...
+	local name=$1 request=$2
+	shift 2
+	ask "$@"
+	same "$name" "$request" "$(tail -1 "$work/requests")"
+}
+asked "abbreviations reach the daemon in full" '{"command": "connections"}' sh con
+asked "routes of a table" '{"command": "routes", "table": "main"}' show routes --table main
+asked "routes of a connection" '{"command": "routes", "connection": "dc-1"}' show routes --connection=dc-1
+asked "drops, all of them" '{"all": true, "command": "drops"}' show --all drops
+asked "explain without protocol" \
+	'{"command": "explain", "destination": "::2", "in": "a", "source": "::1"}' explain ::1 ::2 --in a
+asked "explain with a protocol's name and ports" \
+	'{"command": "explain", "destination": "10.0.0.2", "destination_port": 65535, "in": "a", "protocol": "udp", "source": "10.0.0.1", "source_port": 0}' \
+	explain --in a 10.0.0.1 10.0.0.2 udp 0 65535
+asked "explain with a protocol's number" \
+	'{"command": "explain", "destination": "10.0.0.2", "in": "a", "protocol": 50, "source": "10.0.0.1"}' \
+	explain --in a 10.0.0.1 10.0.0.2 50
+
+colours() { script -qec "$*" /dev/null </dev/null | grep -c $'\033\\[' | sed 's/^0$/none/'; }
+same "colours on a terminal" 4 "$(TERM=xterm colours "$espalier" -s "$socket" show tunnels)"
+same "NO_COLOR is honoured" none "$(NO_COLOR=1 TERM=xterm colours "$espalier" -s "$socket" show tunnels)"
+same "a dumb terminal gets no colours" none "$(TERM=dumb colours "$espalier" -s "$socket" show tunnels)"
+
+"$espalier" -s "$socket" status >/dev/full 2>"$work/stderr"
+same "output that cannot be written is a failure" \
+	"1 espalier: cannot write the output: No space left on device" "$? $(<"$work/stderr")"
+
+check "the server leaks nothing and ends cleanly on SIGTERM" stop_canned
+check "the socket is gone then" test ! -e "$socket"
+finish
