@@ -31,7 +31,8 @@ DAEMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/gateway*.c user/show.c use
 CLI   := $(patsubst %.c,$(BUILD)/%.o,user/espalier.c $(wildcard user/cli/*.c))
 MAN   := $(patsubst doc/%.scd,$(BUILD)/man/%,$(wildcard doc/*.scd))
 SKEL  := $(BUILD)/gateway.skel.h
-DAEMON_PARTS = $(DAEMON) $(IO) $(BUILD)/libwire.a $(BUILD)/libcore.a
+DAEMON_OBJECTS = $(DAEMON) $(IO)
+ARCHIVES = $(BUILD)/libwire.a $(BUILD)/libcore.a
 
 .PHONY: all
 all: $(BUILD)/espalierd $(BUILD)/espalier $(MAN) ## build everything into build/
@@ -41,8 +42,8 @@ $(BUILD)/libwire.a: $(WIRE)
 $(BUILD)/lib%.a:
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
-# What speaks XFRM to the kernel is linked in last: the daemon under test gets another (tests.mk).
-$(BUILD)/espalierd: $(DAEMON_PARTS) $(BUILD)/user/io/xfrm_backend.o
+# What speaks XFRM to the kernel is linked in here: the daemon under test gets another (tests.mk).
+$(BUILD)/espalierd: $(DAEMON_OBJECTS) $(BUILD)/user/io/xfrm_backend.o $(ARCHIVES)
 	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/espalier: $(CLI) $(BUILD)/user/io/configfile.o $(BUILD)/libwire.a $(BUILD)/libcore.a

@@ -14,9 +14,9 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(T)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 CLI_TESTS   := $(wildcard tests/cli/*.sh)
 NETNS_TESTS := $(wildcard tests/netns/test_*.sh)
 
-$(T)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(BUILD)/libwire.a $(BUILD)/libcore.a
+$(T)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(ARCHIVES)
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -Iuser -o $@ $< \
-		$(BUILD)/libwire.a $(BUILD)/libcore.a -lyaml -lmnl -lcmocka
+		$(ARCHIVES) -lyaml -lmnl -lcmocka
 
 # Fuzz targets take the sources themselves: the sanitizers must see them.
 $(T)/fuzz/%: tests/fuzz/%.c $(wildcard user/core/*.[ch] user/wire/*.[ch])
@@ -25,7 +25,7 @@ $(T)/fuzz/%: tests/fuzz/%.c $(wildcard user/core/*.[ch] user/wire/*.[ch])
 		$(wildcard user/core/*.c user/wire/*.c) -lyaml -lmnl
 
 # The daemon under test in namespaces of a kernel without ESP: XFRM messages are replayed.
-$(T)/espalierd-replay: $(DAEMON_PARTS) $(BUILD)/user/io/replay_xfrm_backend.o
+$(T)/espalierd-replay: $(DAEMON_OBJECTS) $(BUILD)/user/io/replay_xfrm_backend.o $(ARCHIVES)
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 .PHONY: test test-unit test-bpf test-netns test-vm
