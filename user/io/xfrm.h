@@ -39,9 +39,9 @@ int xfrm_fd(const struct xfrm_socket *s);
 void xfrm_close(struct xfrm_socket *s);
 
 /*
- * Applies what waits. 0; or XFRM_NEEDS_RESYNC: messages were lost (-ENOBUFS in *why, or what else
- * it was; why may be NULL) and the caller says so and calls xfrm_resync(); or another -errno: the
- * socket is of no more use.
+ * Applies what waits. 0; or XFRM_NEEDS_RESYNC: the caller says why and calls xfrm_resync(); or a
+ * -errno: the socket is of no more use. *why (may be NULL) is then -ENOBUFS: messages were lost,
+ * PHASE2_NEEDS_DUMP: a MIGRATE, or -ENOMEM.
  */
 #define XFRM_NEEDS_RESYNC 1
 int xfrm_follow(struct xfrm_socket *s, struct phase2 *p, uint64_t now_ns, xfrm_changed_fn changed,
