@@ -187,32 +187,36 @@ int config_each_secret(const struct config *c, config_name_fn fn, void *context)
 #define WORD_MAX    NAME_MAX_LEN
 #define TOO_DISTANT 1000u
 
-static unsigned least(unsigned a, unsigned b, unsigned c)
+static unsigned least(unsigned a, unsigned b)
 {
-	unsigned ab = a < b ? a : b;
-
-	return ab < c ? ab : c;
+	return a < b ? a : b;
 }
 
-/* Insertions, deletions, replacements between two words (Levenshtein), one row at a time. */
+/* One row of the table below, from the two before it. */
+static void next_row(const char *a, size_t i, const char *b, const unsigned *before,
+		     const unsigned *last, unsigned *row)
+{
+	row[0] = (unsigned)i + 1;
+	for (size_t k = 0; b[k]; k++) {
+		row[k + 1] = least(least(last[k + 1], row[k]) + 1, last[k] + (a[i] != b[k]));
+		if (i && k && a[i] == b[k - 1] && a[i - 1] == b[k])
+			row[k + 1] = least(row[k + 1], before[k - 1] + 1);
+	}
+}
+
+/* Letters inserted, left out, replaced, or swapped with their neighbour (Damerau, Levenshtein). */
 static unsigned edit_distance(const char *a, const char *b)
 {
-	unsigned row[WORD_MAX + 1], diagonal, above;
-	size_t n = strlen(b);
+	unsigned rows[3][WORD_MAX + 1] = { { 0 } };
+	size_t n = strlen(a);
 
-	if (n > WORD_MAX || strlen(a) > WORD_MAX)
+	if (n > WORD_MAX || strlen(b) > WORD_MAX)
 		return TOO_DISTANT;
-	for (size_t i = 0; i <= n; i++)
-		row[i] = (unsigned)i;
-	for (; *a; a++) {
-		diagonal = row[0]++;
-		for (size_t i = 1; i <= n; i++) {
-			above = row[i];
-			row[i] = least(above + 1, row[i - 1] + 1, diagonal + (*a != b[i - 1]));
-			diagonal = above;
-		}
-	}
-	return row[n];
+	for (size_t k = 0; k <= strlen(b); k++)
+		rows[0][k] = (unsigned)k;
+	for (size_t i = 0; i < n; i++)
+		next_row(a, i, b, rows[(i + 2) % 3], rows[i % 3], rows[(i + 1) % 3]);
+	return rows[n % 3][strlen(b)];
 }
 
 const char *nearest_word(const char *word, const char *candidate, const char *best)

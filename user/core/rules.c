@@ -101,7 +101,7 @@ static bool table_written(const struct config *c, uint32_t table)
 	return false;
 }
 
-/* 1001 + position; what is taken moves it, and those after it, up. */
+/* 1001 + position; what is taken moves it up, and those after it where it must. */
 static void choose_kernel_tables(struct config *c)
 {
 	uint32_t next = FIRST_KERNEL_TABLE;
@@ -109,10 +109,10 @@ static void choose_kernel_tables(struct config *c)
 	for (size_t i = 0; i < c->connection_count; i++) {
 		struct config_connection *connection = &c->connections[i];
 
-		if (connection->kernel_table_mark.line || connection->kernel_table) {
-			next++;
+		if (connection->kernel_table_mark.line || connection->kernel_table)
 			continue;
-		}
+		if (next < FIRST_KERNEL_TABLE + i)
+			next = FIRST_KERNEL_TABLE + (uint32_t)i;
 		while (kernel_table_reserved(next) || table_written(c, next))
 			next++;
 		connection->kernel_table = next++;
