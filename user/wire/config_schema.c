@@ -208,6 +208,7 @@ static void decode_tunnels(struct decoder *d, const struct field *f, yaml_node_t
 	for (size_t i = 0; i < n && i < TUNNELS_PER_CONNECTION; i++) {
 		yaml_node_t *item = sequence_item(d, node, i);
 
+		schema_defaults(&tunnel_schema, &c->tunnels[i]);
 		c->tunnels[i].mark = mark_of(item);
 		decode_members(d, &tunnel_schema, item, mark_of(item), &c->tunnels[i]);
 		c->tunnel_count++;
