@@ -153,8 +153,12 @@ static __always_inline int fits(struct packet *p, __u32 header, __u32 l3_len, bo
 {
 	__u32 room = p->len - p->l3;
 
-	p->l3_len = no_length && p->gso_size ? room : l3_len;
-	return p->l3_len < header || p->l3_len > room ? REASON_MALFORMED : GO_ON;
+	if (no_length && p->gso_size)
+		l3_len = room;
+	if (l3_len < header || l3_len > room)
+		return REASON_MALFORMED;
+	p->l3_len = l3_len;
+	return GO_ON;
 }
 
 static __always_inline int parse_v4(struct packet *p)

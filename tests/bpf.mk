@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Tier bpf: the loaded object under BPF_PROG_TEST_RUN and on devices of namespaces of its own. Needs
+# root and no kernel feature beyond BPF, veth and TUN. Included by tests.mk.
+
+BPF_TESTS  := $(patsubst tests/bpf/%.c,$(BUILD)/tests/bpf/%,$(wildcard tests/bpf/test_*.c))
+BPF_PARTS  := $(BUILD)/tests/bpf/packet.o $(BUILD)/tests/bpf/world.o
+BENCHES    := $(BUILD)/tests/bench/lookup
+
+# What a row of a table leaves out is the usual.
+$(BUILD)/tests/bpf/%.o: tests/bpf/%.c $(SKEL)
+	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -Wno-missing-field-initializers -MMD -MP -Iuser -c -o $@ $<
+
+$(BUILD)/tests/bpf/test_%: $(BUILD)/tests/bpf/test_%.o $(BPF_PARTS) $(BUILD)/user/io/dataplane.o $(BUILD)/libcore.a
+	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lbpf -lcmocka
+
+.PRECIOUS: $(BUILD)/tests/bpf/%.o
+
+.PHONY: test-bpf
+test-bpf: $(BPF_TESTS) ## the loaded dataplane: packet in; verdict, packet out and counters
+	@BUILD=$(BUILD) tests/run bpf 300 $(BPF_TESTS)
