@@ -764,7 +764,7 @@ capture_sealed_filter() {
 
 capture_count() # FILE FILTER
 {
-	tcpdump -n -r "$1" "$2" 2>/dev/null | wc -l
+	tcpdump -n --count -r "$1" "$2" 2>/dev/null | sed -n "s/^\([0-9]*\) packets\{0,1\}$/\1/p"
 }
 
 # How many ESP packets a tunnel carried: from the gateway (out), to it (in), or both.
