@@ -8,6 +8,7 @@
  * Prints "ready" once it listens, or why it cannot. The command "big" answers with as many bytes as
  * its argument "size" says.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,14 +60,14 @@ static int serve(const char *path, struct canned *canned)
 	err = sd_event_default(&event);
 	if (err < 0)
 		return err;
-	err = control_open(event, path, answer, canned, &control);
+	/* Before "ready": who reads that may end us at once. */
+	err = sd_event_add_signal(event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, NULL, NULL);
+	if (err >= 0)
+		err = control_open(event, path, answer, canned, &control);
 	printf("%s\n", err ? control_open_error(err, path, buf, sizeof(buf)) : "ready");
 	fflush(stdout);
 	if (!err) {
-		err = sd_event_add_signal(event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, NULL,
-					  NULL);
-		if (err >= 0)
-			err = sd_event_loop(event);
+		err = sd_event_loop(event);
 		control_close(control);
 	}
 	sd_event_unref(event);
@@ -76,7 +77,7 @@ static int serve(const char *path, struct canned *canned)
 int main(int argc, char **argv)
 {
 	struct canned canned = { 0 };
-	int err = -1;
+	int err = -EINVAL;
 
 	if (argc == 4) {
 		canned.answers = json_load_file(argv[2], 0, NULL);
@@ -86,6 +87,8 @@ int main(int argc, char **argv)
 		err = serve(argv[1], &canned);
 	else
 		fprintf(stderr, "usage: canned SOCKET ANSWERS LOG\n");
+	if (err < 0)
+		fprintf(stderr, "canned: %s\n", strerror(-err));
 	json_decref(canned.answers);
 	if (canned.log)
 		fclose(canned.log);

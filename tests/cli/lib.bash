@@ -44,11 +44,10 @@ ask() { run --socket "$socket" "$@"; }
 
 build_canned() {
 	local flags
-	mkdir -p "$build/tests/cli"
-	canned=$(realpath "$build/tests/cli")/canned
+	canned=$work/canned
 	flags=$(pkg-config --cflags --libs jansson libsystemd) || exit 1
 	# shellcheck disable=SC2086 # flags are several words
-	"${CC:-gcc}" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -g -fsanitize=address,undefined -Iuser \
+	"${CC:-gcc}" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -fsanitize=address,undefined -Iuser \
 		-o "$canned" tests/cli/canned.c user/io/control.c $flags || exit 1
 }
 
