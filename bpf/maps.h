@@ -60,13 +60,14 @@ struct {
 } tunnels SEC(".maps");
 
 /* Tunnel id -> 1 while it is in Phase 2 [D3], else 0. The controller has it mapped into its memory:
- * losing a tunnel is one store here, whatever the number of routes and groups that use it. */
+ * losing a tunnel is one store here, whatever the number of routes and groups that use it. A word is
+ * 64 bits because that is how far apart the kernel keeps an array's elements. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, MAX_TUNNELS);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, __u64);
 } liveness SEC(".maps");
 
 /* Attachment id -> the VPC's or VBR's device as a destination. ifindex 0: gone. */

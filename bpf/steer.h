@@ -90,7 +90,7 @@ static __always_inline enum addressee addressee(const struct packet *p, const st
 
 static __always_inline bool live(__u32 tunnel)
 {
-	const __u32 *word = bpf_map_lookup_elem(&liveness, &tunnel);
+	const __u64 *word = bpf_map_lookup_elem(&liveness, &tunnel);
 
 	return word && *word;
 }

@@ -110,7 +110,7 @@ void world_unroute(struct world *w, uint32_t table, const char *prefix)
 
 void world_live(struct world *w, uint32_t tunnel, bool live)
 {
-	uint32_t word = live;
+	uint64_t word = live;
 
 	update(w->object->maps.liveness, &tunnel, &word);
 }

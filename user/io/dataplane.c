@@ -35,32 +35,33 @@
 #define TC_HANDLE	0xe5
 #define TC_PRIORITY	0xe5a
 #define PATH_LEN	512
-#define LIVENESS_BYTES	(MAX_TUNNELS * sizeof(uint32_t))
+#define LIVENESS_BYTES	(MAX_TUNNELS * sizeof(uint64_t))
 #define NO_MEMORY_TRIES 5
 #define EXPLAIN_MAX	3072 /* bytes of frame; test runs take what fits a page */
 
 struct dataplane {
 	struct gateway_bpf *object;
 	char pin_dir[PATH_LEN];
-	uint32_t *liveness; /* shared with the programs */
+	uint64_t *liveness; /* shared with the programs */
 	int cpus;
 	struct counter *per_cpu; /* room for one value of a per-CPU map */
 };
 
 /* ---- what libbpf says, kept until somebody asks ---- */
 
-static char last_warning[512];
+/* The first one names the cause; the others say what failed because of it. */
+static char first_warning[512];
 static char reason_text[1024];
 
 static int keep_warning(enum libbpf_print_level level, const char *format, va_list args)
 {
-	char line[sizeof(last_warning)];
+	char line[sizeof(first_warning)];
 
-	if (level != LIBBPF_WARN)
+	if (level != LIBBPF_WARN || first_warning[0])
 		return 0;
 	vsnprintf(line, sizeof(line), format, args);
 	line[strcspn(line, "\n")] = '\0';
-	memcpy(last_warning, line, sizeof(line));
+	memcpy(first_warning, line, sizeof(line));
 	return 0;
 }
 
@@ -201,19 +202,19 @@ static int explain_load_failure(const struct dataplane *d, int err, const char *
 			err, why,
 			"no permission to load BPF programs (CAP_BPF and CAP_NET_ADMIN); run as "
 			"root [%s]",
-			last_warning);
-	if (strstr(last_warning, "mismatch") || strstr(last_warning, "couldn't reuse"))
+			first_warning);
+	if (strstr(first_warning, "mismatch") || strstr(first_warning, "couldn't reuse"))
 		return fail(
 			err, why,
 			"the maps pinned below %s are of another version of Espalier; remove them "
 			"(`rm -r %s`), which stops forwarding until the tables are filled again "
 			"[%s]",
-			d->pin_dir, d->pin_dir, last_warning);
+			d->pin_dir, d->pin_dir, first_warning);
 	if (err == -ENOSYS)
 		return fail(err, why, "this kernel has no BPF (CONFIG_BPF_SYSCALL)");
 	return fail(err, why,
 		    "the kernel refuses the BPF object: %s [%s]; it needs Linux 6.1 or newer",
-		    strerror(-err), last_warning);
+		    strerror(-err), first_warning);
 }
 
 static int configure(struct dataplane *d, const struct dataplane_options *options)
@@ -274,7 +275,7 @@ int dataplane_open(const struct dataplane_options *options, struct dataplane **o
 	if (!d)
 		return fail(-ENOMEM, why, "out of memory");
 	libbpf_set_print(keep_warning);
-	last_warning[0] = '\0';
+	first_warning[0] = '\0';
 	if (strlen(dir) >= sizeof(d->pin_dir)) {
 		free(d);
 		return fail(-ENAMETOOLONG, why, "the name of the pin directory is too long");
