@@ -28,6 +28,10 @@ $(T)/fuzz/%: tests/fuzz/%.c $(wildcard user/core/*.[ch] user/wire/*.[ch])
 $(T)/espalierd-replay: $(DAEMON_OBJECTS) $(BUILD)/user/io/replay_xfrm_backend.o $(ARCHIVES)
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# Says to that daemon what the kernel would say about SAs and policies.
+$(T)/xfrm_event: tests/tools/xfrm_event.c tests/tools/xfrm_messages.h $(ARCHIVES)
+	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -o $@ $< $(ARCHIVES) -lmnl
+
 .PHONY: test test-unit test-bpf test-netns test-vm
 test: deps ## all four tiers; closes with "N passed, N failed"
 	@BUILD=$(BUILD) tests/run --reset
@@ -37,7 +41,7 @@ test: deps ## all four tiers; closes with "N passed, N failed"
 test-unit: $(UNIT) $(FUZZ) $(BUILD)/espalier ## core and wire, the command line, a short fuzz run
 	@BUILD=$(BUILD) tests/run unit 120 $(UNIT) $(CLI_TESTS) $(FUZZ:%='tests/fuzz/run 20 %')
 
-test-netns: $(BUILD)/espalier $(T)/espalierd-replay $(NETNS_TOOLS) ## the real daemon in network namespaces of this host
+test-netns: $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event ## the real daemon in network namespaces of this host
 	@BUILD=$(BUILD) tests/run netns 300 $(NETNS_TESTS)
 
 test-vm: ## real strongSwan and real ESP in a virtual machine

@@ -178,14 +178,6 @@ int gateway_update(struct gateway *g)
 	return err;
 }
 
-static int on_update(sd_event_source *source, uint64_t usec, void *data)
-{
-	(void)source;
-	(void)usec;
-	gateway_update(data);
-	return 0;
-}
-
 /* Within `delay_ns`; an update that is due sooner stays. */
 static void request_update(struct gateway *g, uint64_t delay_ns)
 {
@@ -198,6 +190,25 @@ static void request_update(struct gateway *g, uint64_t delay_ns)
 		return;
 	sd_event_source_set_time(g->update_timer, due);
 	sd_event_source_set_enabled(g->update_timer, SD_EVENT_ONESHOT);
+}
+
+/* Routes that are only held must be looked at again when their time is over. */
+static void await_held(struct gateway *g)
+{
+	uint64_t now = gateway_now(g);
+
+	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
+		if (g->tunnels[i].held_until_ns > now)
+			request_update(g, g->tunnels[i].held_until_ns - now);
+}
+
+static int on_update(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	gateway_update(data);
+	await_held(data);
+	return 0;
 }
 
 /* ---- events: tunnels ---- */

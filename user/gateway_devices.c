@@ -356,17 +356,20 @@ static int remove_gone(struct wanted *w)
 	return err;
 }
 
-static enum dataplane_xdp xdp_wish(enum xdp_mode m)
+/* Several attachments may share a device, by VLAN; one program serves them all. */
+static enum dataplane_xdp xdp_wish(const struct gateway *g, uint32_t ifindex)
 {
-	switch (m) {
-	case XDP_NATIVE:
-		return DATAPLANE_XDP_NATIVE;
-	case XDP_OFF:
-		return DATAPLANE_XDP_OFF;
-	case XDP_AUTO:
-		break;
+	enum dataplane_xdp wish = DATAPLANE_XDP_AUTO;
+
+	for (size_t i = 0; i < g->config.attachment_count; i++) {
+		if (g->attachments[i].ifindex != ifindex)
+			continue;
+		if (g->config.attachments[i].xdp == XDP_OFF)
+			return DATAPLANE_XDP_OFF;
+		if (g->config.attachments[i].xdp == XDP_NATIVE)
+			wish = DATAPLANE_XDP_NATIVE;
 	}
-	return DATAPLANE_XDP_AUTO;
+	return wish;
 }
 
 static int attach_attachment(struct gateway *g, size_t i)
@@ -377,7 +380,8 @@ static int attach_attachment(struct gateway *g, size_t i)
 
 	if (!run->ifindex || run->attached == run->ifindex)
 		return 0;
-	err = dataplane_attach_device(g->dataplane, run->ifindex, xdp_wish(a->xdp), &run->native);
+	err = dataplane_attach_device(g->dataplane, run->ifindex, xdp_wish(g, run->ifindex),
+				      &run->native);
 	if (err) {
 		gateway_alarm(g, "attachment %s: cannot attach to %s%s: %s", a->name, a->device,
 			      a->xdp == XDP_NATIVE ? " (xdp: native; auto would use tc)" : "",

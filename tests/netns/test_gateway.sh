@@ -3,4 +3,4 @@
 # The real daemon on this host's kernel, in namespaces of its own: frames in, exact bytes out (gateway.py).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-exec unshare --net --mount --propagation private env BUILD="${BUILD:-build}" python3 tests/netns/gateway.py
+exec unshare --net --mount --propagation private env BUILD="${BUILD:-build}" /usr/bin/python3 tests/netns/gateway.py

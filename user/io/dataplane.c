@@ -303,6 +303,39 @@ void dataplane_close(struct dataplane *d)
 	free(d);
 }
 
+static int keep_first(int err, int next)
+{
+	return err ? err : next;
+}
+
+/* A link outlives its device, but is then good for nothing. */
+static bool link_is_on(int fd, uint32_t ifindex)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_LINK_TYPE_XDP &&
+	       info.xdp.ifindex == ifindex;
+}
+
+/* Without the pin the link would go too, but at a time of the kernel's choosing. */
+static int detach_xdp(struct dataplane *d, uint32_t ifindex)
+{
+	char name[32], path[PATH_LEN];
+	int fd, err;
+
+	snprintf(name, sizeof(name), XDP_LINK "%u", ifindex);
+	err = pin_path(d, name, path);
+	if (err)
+		return err;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	err = link_is_on(fd, ifindex) && bpf_link_detach(fd) ? -errno : 0;
+	close(fd);
+	return keep_first(err, unpin(d, name));
+}
+
 static int detach_tc(uint32_t ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
@@ -317,19 +350,11 @@ static int detach_tc(uint32_t ifindex)
 	return bpf_tc_detach(&hook, &opts);
 }
 
-static int keep_first(int err, int next)
-{
-	return err ? err : next;
-}
-
 /* XDP first: the other way round a decided packet would find nobody to deliver it. */
 int dataplane_detach(struct dataplane *d, uint32_t ifindex)
 {
-	char name[32];
-	int err;
+	int err = detach_xdp(d, ifindex);
 
-	snprintf(name, sizeof(name), XDP_LINK "%u", ifindex);
-	err = unpin(d, name);
 	return keep_first(err, detach_tc(ifindex));
 }
 
@@ -376,16 +401,6 @@ static int attach_tc(const struct bpf_program *program, uint32_t ifindex)
 	return bpf_tc_attach(&hook, &opts);
 }
 
-/* A link outlives its device, but is then good for nothing. */
-static bool link_is_on(int fd, uint32_t ifindex)
-{
-	struct bpf_link_info info = { 0 };
-	uint32_t len = sizeof(info);
-
-	return !bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_LINK_TYPE_XDP &&
-	       info.xdp.ifindex == ifindex;
-}
-
 static int update_xdp(const char *path, int program, uint32_t ifindex)
 {
 	int fd = bpf_obj_get(path), err = -ENOENT;
@@ -419,14 +434,6 @@ static int attach_xdp(struct dataplane *d, uint32_t ifindex)
 	err = bpf_obj_pin(fd, path) ? -errno : 0;
 	close(fd);
 	return err;
-}
-
-static int detach_xdp(struct dataplane *d, uint32_t ifindex)
-{
-	char name[32];
-
-	snprintf(name, sizeof(name), XDP_LINK "%u", ifindex);
-	return unpin(d, name);
 }
 
 static int device_type(uint32_t ifindex, unsigned short *type)

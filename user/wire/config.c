@@ -113,6 +113,7 @@ static int check_extent(const char *text, size_t len, struct findings *f)
 	struct extent extent = { 0 };
 	bool more = true, fits = true;
 	yaml_parser_t p;
+	int err = 0;
 
 	if (!yaml_parser_initialize(&p))
 		return -ENOMEM;
@@ -120,14 +121,16 @@ static int check_extent(const char *text, size_t len, struct findings *f)
 	while (more && fits) {
 		yaml_event_t event;
 
-		if (!yaml_parser_parse(&p, &event))
+		if (!yaml_parser_parse(&p, &event)) {
+			err = p.error == YAML_MEMORY_ERROR ? -ENOMEM : 0;
 			break;
+		}
 		fits = measure(&event, &extent, f);
 		more = event.type != YAML_STREAM_END_EVENT;
 		yaml_event_delete(&event);
 	}
 	yaml_parser_delete(&p);
-	return fits ? 0 : -EINVAL;
+	return fits ? err : -EINVAL;
 }
 
 static int load(yaml_parser_t *p, yaml_document_t *document, const char *text, size_t len,

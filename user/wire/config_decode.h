@@ -83,7 +83,9 @@ bool name_is_valid(const char *name);
 /* Text of a scalar, or NULL with a finding: "KEY: EXPECTED is expected, not a list". */
 const char *scalar_text(struct decoder *d, const char *key, const char *expected,
 			yaml_node_t *node);
-void wrong_type(struct decoder *d, const char *key, const char *expected, const yaml_node_t *node);
+/* Is it a mapping or a list, as wanted? Else the same finding. */
+bool is_container(struct decoder *d, const char *key, const char *expected, const yaml_node_t *node,
+		  yaml_node_type_t wanted);
 /* Charges the budget; false, with one finding, when it is used up. */
 bool afford(struct decoder *d, size_t values, const yaml_node_t *node);
 size_t sequence_length(const yaml_node_t *node);

@@ -197,10 +197,8 @@ static void decode_tunnels(struct decoder *d, const struct field *f, yaml_node_t
 	struct config_connection *c = base;
 	size_t n;
 
-	if (node->type != YAML_SEQUENCE_NODE) {
-		wrong_type(d, f->key, "a list of one or two tunnels", node);
+	if (!is_container(d, f->key, "a list of one or two tunnels", node, YAML_SEQUENCE_NODE))
 		return;
-	}
 	n = sequence_length(node);
 	if (n < 1 || n > TUNNELS_PER_CONNECTION)
 		decode_error(d, mark_of(node), "%s: %zu given; a connection has one or two [S18]",

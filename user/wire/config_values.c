@@ -34,7 +34,8 @@ bool name_is_valid(const char *name)
 	       strspn(name, LETTERS DIGITS "._-") == n;
 }
 
-void wrong_type(struct decoder *d, const char *key, const char *expected, const yaml_node_t *node)
+static void wrong_type(struct decoder *d, const char *key, const char *expected,
+		       const yaml_node_t *node)
 {
 	static const char *const kinds[] = { [YAML_SCALAR_NODE] = "a single value",
 					     [YAML_SEQUENCE_NODE] = "a list",
@@ -43,6 +44,23 @@ void wrong_type(struct decoder *d, const char *key, const char *expected, const 
 
 	decode_error(d, mark_of(node), "%s: %s is expected, not %s", key, expected,
 		     is_null(node) ? "nothing" : kinds[node->type]);
+}
+
+static bool has_tag(struct decoder *d, const char *key, const yaml_node_t *node)
+{
+	if (!strncmp((const char *)node->tag, "tag:yaml.org,2002:", 18))
+		return false;
+	decode_error(d, mark_of(node), "%s: no tags here; remove the '!' word", key);
+	return true;
+}
+
+bool is_container(struct decoder *d, const char *key, const char *expected, const yaml_node_t *node,
+		  yaml_node_type_t wanted)
+{
+	if (node->type == wanted)
+		return !has_tag(d, key, node);
+	wrong_type(d, key, expected, node);
+	return false;
 }
 
 const char *scalar_text(struct decoder *d, const char *key, const char *expected, yaml_node_t *node)
@@ -58,11 +76,7 @@ const char *scalar_text(struct decoder *d, const char *key, const char *expected
 		decode_error(d, mark_of(node), "%s: a NUL character in the value", key);
 		return NULL;
 	}
-	if (strncmp((const char *)node->tag, "tag:yaml.org,2002:", 18)) {
-		decode_error(d, mark_of(node), "%s: no tags here; remove the '!' word", key);
-		return NULL;
-	}
-	return text;
+	return has_tag(d, key, node) ? NULL : text;
 }
 
 static const char *plain_text(struct decoder *d, const char *key, const char *expected,
@@ -319,10 +333,8 @@ void decode_reference(struct decoder *d, const struct field *f, yaml_node_t *nod
 /* Is it a list that we may walk? */
 static bool is_list(struct decoder *d, const char *key, const char *expected, yaml_node_t *node)
 {
-	if (node->type == YAML_SEQUENCE_NODE)
-		return afford(d, sequence_length(node), node);
-	wrong_type(d, key, expected, node);
-	return false;
+	return is_container(d, key, expected, node, YAML_SEQUENCE_NODE) &&
+	       afford(d, sequence_length(node), node);
 }
 
 void decode_references(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
@@ -407,6 +419,8 @@ static size_t one_or_list(struct decoder *d, const struct field *f, yaml_node_t 
 
 	if (node->type != YAML_SEQUENCE_NODE)
 		return 1;
+	if (has_tag(d, f->key, node))
+		return 0;
 	n = sequence_length(node);
 	if (n >= 1 && n <= most)
 		return n;

@@ -199,10 +199,8 @@ void decode_members(struct decoder *d, const struct schema *s, yaml_node_t *node
 	struct seen seen = { .schema = s };
 	yaml_node_pair_t *end;
 
-	if (node->type != YAML_MAPPING_NODE) {
-		wrong_type(d, s->what, "a mapping", node);
+	if (!is_container(d, s->what, "a mapping", node, YAML_MAPPING_NODE))
 		return;
-	}
 	end = node->data.mapping.pairs.top;
 	if (!afford(d, (size_t)(end - node->data.mapping.pairs.start) + 1, node))
 		return;
@@ -217,9 +215,7 @@ void decode_members(struct decoder *d, const struct schema *s, yaml_node_t *node
 
 void decode_mapping(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
 {
-	if (node->type != YAML_MAPPING_NODE)
-		wrong_type(d, f->key, "a mapping", node);
-	else
+	if (is_container(d, f->key, "a mapping", node, YAML_MAPPING_NODE))
 		decode_members(d, f->schema, node, mark_of(node), (char *)base + f->offset);
 }
 
@@ -300,10 +296,8 @@ void decode_named(struct decoder *d, const struct field *f, yaml_node_t *node, v
 	char *array;
 	size_t n;
 
-	if (node->type != YAML_MAPPING_NODE) {
-		wrong_type(d, f->key, "a mapping from names", node);
+	if (!is_container(d, f->key, "a mapping from names", node, YAML_MAPPING_NODE))
 		return;
-	}
 	n = (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
 	if (!n || !afford(d, n, node))
 		return;
@@ -331,10 +325,8 @@ void decode_list(struct decoder *d, const struct field *f, yaml_node_t *node, vo
 	char *array;
 	size_t n;
 
-	if (node->type != YAML_SEQUENCE_NODE) {
-		wrong_type(d, f->key, "a list", node);
+	if (!is_container(d, f->key, "a list", node, YAML_SEQUENCE_NODE))
 		return;
-	}
 	n = sequence_length(node);
 	if (!afford(d, n, node))
 		return;
