@@ -473,7 +473,7 @@ strongswan_start() # NAMESPACE
 
 charon_answers() # NAMESPACE; fails also when charon ended meanwhile, so that waiting for it is not waiting for nothing
 {
-	process_alive "charon-$1" && swanctl_in "$1" --stats
+	process_alive "charon-$1" && in_swan "$1" test -S /run/charon.vici
 }
 
 # TERM: charon deletes its SAs and tells the peer. KILL: everything stays in the kernel.
