@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 #
 # The gateway under test: espalierd in namespace `gateway` of the ground (lib.sh, sourced first). Its tunnels are t0 and t1
 # as strongSwan calls them, dc-1-1 and dc-1-2 as Espalier does.

@@ -109,9 +109,9 @@ large_packets() {
 # "Fragmentation needed" comes back with the tunnel's MTU: no black hole.
 path_mtu_is_told() {
 	in_ns vpc ip route flush cache
-	in_ns vpc ping -n -c 3 -i 0.3 -W 1 -M do -s 1450 10.50.0.2 >"$ground_output/pmtu.log" 2>&1 || true
+	in_ns vpc ping -n -c 3 -i 0.3 -W 1 -M "do" -s 1450 10.50.0.2 >"$ground_output/pmtu.log" 2>&1 || true
 	grep -qi 'mtu *= *1400\|message too long, mtu=1400' "$ground_output/pmtu.log"
-	in_ns vpc ping -n -c 3 -i 0.3 -W 1 -M do -s 1450 fd00:50::2 >"$ground_output/pmtu6.log" 2>&1 || true
+	in_ns vpc ping -n -c 3 -i 0.3 -W 1 -M "do" -s 1450 fd00:50::2 >"$ground_output/pmtu6.log" 2>&1 || true
 	grep -qi 'mtu *= *1400\|mtu: *1400' "$ground_output/pmtu6.log"
 	in_ns vpc ip route flush cache
 	in_ns vpc ip -6 route flush cache
