@@ -94,7 +94,9 @@ static __always_inline int to_neighbour(struct __sk_buff *skb, const struct parc
 
 	if (!d || !d->ifindex)
 		return drop(skb, parcel, REASON_STALE);
-	if (neighbour(skb, d, parcel->v6, &nh) || pop_tags(skb, parcel->tags) ||
+	/* While the inner of two tags is in the frame, the kernel takes it for the network header.
+	 */
+	if (pop_tags(skb, parcel->tags) || neighbour(skb, d, parcel->v6, &nh) ||
 	    (!parcel->l2_len && bpf_skb_change_head(skb, ETH_HLEN, 0)) ||
 	    (d->push_vlan && bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), d->push_vlan)))
 		return drop(skb, parcel, REASON_REWRITE);

@@ -60,8 +60,8 @@ struct {
 } tunnels SEC(".maps");
 
 /* Tunnel id -> 1 while it is in Phase 2 [D3], else 0. The controller has it mapped into its memory:
- * losing a tunnel is one store here, whatever the number of routes and groups that use it. A word is
- * 64 bits because that is how far apart the kernel keeps an array's elements. */
+ * losing a tunnel is one store here, whatever the number of routes and groups that use it. A word
+ * is 64 bits because that is how far apart the kernel keeps an array's elements. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, MAX_TUNNELS);
