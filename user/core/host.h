@@ -22,14 +22,14 @@
  *
  *   100 HOST_RULE_OUTPUT   iif lo oif VRF|TUNNEL   → connection's table
  *   110 HOST_RULE_OWN      iif lo from OWN ADDRESS, iif lo to INSIDE CIDR → connection's table
- *   120 HOST_RULE_LOCAL    iif VRF to OWN ADDRESS  → connection's table
+ *   120 HOST_RULE_LOCAL    iif VRF|SLAVE to OWN ADDRESS → connection's table
  *   130 HOST_RULE_REPLY    iif lo ipproto icmp     → reply table
  *   200 HOST_RULE_TABLE    iif ATTACHMENT          → its TR table
  *   210 HOST_RULE_NO_ROUTE iif ATTACHMENT          → guard table (only with on_no_route: pass)
  *   220 HOST_RULE_END      iif ATTACHMENT          → unreachable
  *   300 HOST_RULE_GUARD    iif UNDERLAY            → guard table, then the host's own rules
  *
- * ATTACHMENT is a VPC's or VBR's device, a connection's VRF or, without VRF, each of its tunnels.
+ * ATTACHMENT is a VPC's or VBR's device, a connection's VRF, and each of its tunnels.
  * core/host_rules.c says why each is there.
  */
 #ifndef ESPALIER_CORE_HOST_H

@@ -2,18 +2,19 @@
 /*
  * The rules of the plan: which table a packet may be looked up in, and where it ends.
  *
- * How a VRF takes part (read in the kernel, tried on 6.12): a packet that comes out of a slave has
- * the VRF as its input device when it is routed, so `iif VRF` matches it. A packet that is sent
- * through the VRF or a slave carries the VRF in flowi_l3mdev, and
- *  - kernels with "fib_rules: Fix iif / oif matching on L3 master device" (6.15, and stable ones
- *    since) compare `iif VRF` with flowi_l3mdev, so the very same rule catches what is *sent* there
- *    too: BGP, and what bpf_redirect() put into a tunnel. HOST_RULE_OUTPUT, whose `oif VRF` is
- *    compared likewise, takes that out first (`iif lo`: sent, not received);
- *  - kernels without it match neither, and the l3mdev rule at 1000 does the same thing.
+ * How a VRF takes part (tried on 6.12 and read in the kernel, where it changed more than once):
+ *  - What comes out of a slave is looked up with the slave as input device in IPv4, with the VRF in
+ *    IPv6. So whatever is said of `iif VRF` is said of each of its slaves, too.
+ *  - What is sent through the VRF or a slave has `iif lo`, the slave as output device, and the VRF
+ * in flowi_l3mdev, which the kernel's own rule at 1000 follows. Kernels with "fib_rules: Fix iif /
+ *    oif matching on L3 master device" (2025) compare `iif VRF`, too, with flowi_l3mdev, so the
+ *    rules for what is received catch what is sent: BGP, and what bpf_redirect() put into a tunnel.
+ *    HOST_RULE_OUTPUT takes all that out first: by `oif VRF`, compared likewise there, and by the
+ *    slave itself everywhere.
  *
  * Local delivery: addresses of slaves are local routes of the VRF's table, not of table local, so a
  * packet to them would be looked up in the TR table and meet its end. HOST_RULE_LOCAL sends exactly
- * the tunnels' own addresses to the VRF's table first. Only with `iif VRF`: the same packet in
+ * the tunnels' own addresses to the VRF's table first. Only from the VRF: the same packet in
  * plaintext from the underlay shall not get there.
  *
  * A connection's table ends in `unreachable`, so no rule that leads there falls through.
@@ -78,7 +79,7 @@ static void own_rules(struct host_builder *b, const struct config_tunnel *t, uin
 	host_add_rule(b, &from);
 }
 
-static void local_rule(struct host_builder *b, const char *vrf, const struct config_tunnel *t,
+static void local_rule(struct host_builder *b, const char *iif, const struct config_tunnel *t,
 		       uint32_t table)
 {
 	struct host_rule r = { .preference = HOST_RULE_LOCAL,
@@ -87,7 +88,7 @@ static void local_rule(struct host_builder *b, const char *vrf, const struct con
 
 	if (!r.family || !t->inside.address.family)
 		return;
-	set_device(r.iif, vrf);
+	set_device(r.iif, iif);
 	r.to = prefix_of(&t->bgp_address, address_bits(&t->bgp_address));
 	host_add_rule(b, &r);
 }
@@ -119,42 +120,27 @@ static void attachment_rules(struct host_builder *b, int attachment, const char 
 		add_iif(b, HOST_RULE_END, iif, HOST_RULE_UNREACHABLE, 0);
 }
 
-/* The end for a slave that lost its VRF; as long as it has one, `iif` is the VRF. */
-static void slave_rules(struct host_builder *b, const char *vrf, const struct config_tunnel *t,
-			uint32_t table)
+/* All that a connection's VRF, or one of its tunnels, may carry; `own`: addresses in a VRF. */
+static void way_rules(struct host_builder *b, size_t connection, const char *device, bool own)
 {
-	char buf[DEVICE_NAME_LEN];
+	const struct config_connection *conn = &b->c->connections[connection];
 
-	local_rule(b, vrf, t, table);
-	add_iif(b, HOST_RULE_END, tunnel_device_name(t, buf), HOST_RULE_UNREACHABLE, 0);
-}
-
-static void tunnel_rules(struct host_builder *b, int attachment, const struct config_tunnel *t,
-			 uint32_t table)
-{
-	char buf[DEVICE_NAME_LEN];
-
-	output_rule(b, tunnel_device_name(t, buf), table);
-	attachment_rules(b, attachment, tunnel_device_name(t, buf), false);
+	output_rule(b, device, conn->kernel_table);
+	for (size_t t = 0; own && t < conn->tunnel_count; t++)
+		local_rule(b, device, &conn->tunnels[t], conn->kernel_table);
+	attachment_rules(b, connection_attachment(b->c, connection), device, false);
 }
 
 static void connection_rules(struct host_builder *b, size_t i)
 {
 	const struct config_connection *conn = &b->c->connections[i];
-	int attachment = connection_attachment(b->c, i);
-	char vrf[DEVICE_NAME_LEN] = "";
+	char name[DEVICE_NAME_LEN];
 
-	if (conn->vrf) {
-		connection_vrf_name(conn, vrf);
-		output_rule(b, vrf, conn->kernel_table);
-		attachment_rules(b, attachment, vrf, false);
-	}
+	if (conn->vrf)
+		way_rules(b, i, connection_vrf_name(conn, name), true);
 	for (size_t t = 0; t < conn->tunnel_count; t++) {
+		way_rules(b, i, tunnel_device_name(&conn->tunnels[t], name), conn->vrf);
 		own_rules(b, &conn->tunnels[t], conn->kernel_table);
-		if (conn->vrf)
-			slave_rules(b, vrf, &conn->tunnels[t], conn->kernel_table);
-		else
-			tunnel_rules(b, attachment, &conn->tunnels[t], conn->kernel_table);
 	}
 }
 
