@@ -517,6 +517,7 @@ static int start(struct gateway *g)
 {
 	int err = forwarding_recover_ids(g);
 
+	g->started = true;
 	if (!err)
 		err = take_config(g);
 	if (!err)
@@ -590,6 +591,13 @@ static int load_config(struct gateway *g)
 	return err;
 }
 
+/* A first start that failed leaves nothing behind; one over a running dataplane leaves that alone. */
+static void undo_start(struct gateway *g)
+{
+	if (g->started && !g->inherited)
+		teardown(g);
+}
+
 static int serve(struct gateway *g)
 {
 	int err = open_all(g);
@@ -600,6 +608,7 @@ static int serve(struct gateway *g)
 		err = drop_privileges();
 	if (err) {
 		gateway_log(LOG_ERR, "not started: %s", strerror(-err));
+		undo_start(g);
 		return err;
 	}
 	announce(g);

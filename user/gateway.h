@@ -67,6 +67,8 @@ struct gateway {
 	const struct gateway_options *options;
 	sd_event *event;
 	uint64_t started_ns;
+	bool started;	/* has begun to change the host */
+	bool inherited; /* a former controller's dataplane was there */
 	bool ready;
 
 	struct config config;

@@ -35,8 +35,9 @@ static int recover_name(enum name_kind kind, uint32_t id, const char *name, void
 							   : &g->spaces.tables;
 	int err = id_restore(space, id, name);
 
-	return err == -EEXIST || err == -ERANGE ? 0
-						: err; /* a damaged map names less, that is all */
+	g->inherited = true;
+	/* A damaged map names less, that is all. */
+	return err == -EEXIST || err == -ERANGE ? 0 : err;
 }
 
 int forwarding_recover_ids(struct gateway *g)

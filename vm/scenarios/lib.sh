@@ -73,7 +73,7 @@ not() { if "$@"; then return 1; fi; }
 
 claims_held=0 claims_failed=0
 
-# Runs a check and reports it as one line, "ok 3 DESCRIPTION (1.2 s)" or "FAILED 3 …" with what the check complained.
+# Runs a check and reports it as one line, "ok 3 DESCRIPTION (1.2 s)" or "not ok 3 …" with what the check complained.
 # The check runs in a subshell under set -e: its first failing command fails it, and variables it sets are gone after.
 # To be called as a plain command only: bash switches set -e off wherever a function stands in a condition.
 claim() # DESCRIPTION COMMAND…
@@ -94,7 +94,7 @@ claim() # DESCRIPTION COMMAND…
 		say "ok $((claims_held + claims_failed)) $description ($took)"
 	else
 		claims_failed=$((claims_failed + 1))
-		say "FAILED $((claims_held + claims_failed)) $description ($took, status $status)"
+		say "not ok $((claims_held + claims_failed)) $description ($took, status $status)"
 	fi
 }
 
