@@ -139,6 +139,21 @@ int forwarding_decide(struct gateway *g, struct rib *rib, struct fib *fib);
 /* Makes the maps hold `now`, which is then g->fib's. On failure the rest keeps its last good state,
  * an alarm says so, and g->fib is what the maps really hold. Tables that are gone stay, retired. */
 int forwarding_publish(struct gateway *g, struct fib *now);
+/*
+ * One route at run time, at once in the maps; the kernel's slow path follows within milliseconds.
+ * g->config is the running configuration: the route is added to it (mark.line 0: not from the
+ * file) or removed from it, so that a later full update, `export` and the guard rules see it. The
+ * caller has judged the route by the rules and keeps it across restarts.
+ *
+ * 0, or nothing has changed: -EEXIST (already there), -ENOENT (not there), -ENOSPC (the maps or the
+ * group ids are used up; an alarm says so), -ENOMEM.
+ */
+int gateway_connection_route(struct gateway *g, size_t connection, const struct prefix *p,
+			     bool add);
+/* The same for a static route of a TR table; `route` is copied. The route that equals it in prefix,
+ * target and metric is meant. */
+int gateway_table_route(struct gateway *g, size_t table, const struct config_table_route *route,
+			bool add);
 /* Empties the retired tables; to be called when no association names them any more. */
 int forwarding_retire(struct gateway *g);
 
