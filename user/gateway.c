@@ -14,6 +14,7 @@
 #include "gateway.h"
 #include "io/configfile.h"
 
+#define SLOW_PATH_MS   5  /* changes of routes come in bursts, too */
 #define LINK_SETTLE_MS 50 /* links and addresses change in bursts */
 #define AUDIT_PERIOD_S 30 /* what no message told us is found by then */
 #define AUDIT_SLACK_US 1000000
@@ -156,24 +157,65 @@ static int follow_decision(struct gateway *g, struct fib *fib)
 	return err ? err : host_err;
 }
 
-int gateway_update(struct gateway *g)
+/* Everything anew: at the start, and with another configuration. */
+static int decide_anew(struct gateway *g)
 {
 	struct rib rib;
 	struct fib fib;
-	int err;
+	int err = devices_read_locals(g);
 
-	begin_alarms(g);
-	err = devices_read_locals(g);
 	if (!err)
 		err = forwarding_decide(g, &rib, &fib);
 	if (err) {
 		gateway_alarm(g, "cannot decide on routes, the last good state stays: %s",
 			      strerror(-err));
-	} else {
-		rib_free(&g->rib);
-		g->rib = rib;
-		err = follow_decision(g, &fib);
+		return err;
 	}
+	rib_free(&g->rib);
+	g->rib = rib;
+	g->decided = true;
+	return follow_decision(g, &fib);
+}
+
+/* The maps first: it is they that packets meet. */
+static int follow_routes(struct gateway *g)
+{
+	struct address *was = g->locals;
+	size_t was_count = g->local_count;
+	int err;
+
+	g->locals = NULL;
+	g->local_count = 0;
+	err = devices_read_locals(g);
+	if (err) {
+		g->locals = was;
+		g->local_count = was_count;
+		gateway_alarm(g, "cannot read the gateway's own addresses: %s", strerror(-err));
+		return err;
+	}
+	err = forwarding_follow(g, was, was_count);
+	free(was);
+	return err;
+}
+
+static int follow_change(struct gateway *g)
+{
+	int route_err = follow_routes(g), host_err = devices_apply_host(g, &g->fib);
+	int err = devices_locate(g);
+
+	if (!err)
+		err = devices_associate(g);
+	if (!err)
+		err = forwarding_retire(g);
+	return err ? err : route_err ? route_err : host_err;
+}
+
+int gateway_update(struct gateway *g)
+{
+	int err;
+
+	begin_alarms(g);
+	err = g->decided && g->recovered ? follow_change(g) : decide_anew(g);
 	end_alarms(g);
 	return err;
 }
@@ -190,6 +232,11 @@ static void request_update(struct gateway *g, uint64_t delay_ns)
 		return;
 	sd_event_source_set_time(g->update_timer, due);
 	sd_event_source_set_enabled(g->update_timer, SD_EVENT_ONESHOT);
+}
+
+void gateway_request_slow_path(struct gateway *g)
+{
+	request_update(g, SLOW_PATH_MS * NS_PER_MS);
 }
 
 /* Routes that are only held must be looked at again when their time is over. */
@@ -569,6 +616,7 @@ static void close_all(struct gateway *g)
 	host_plan_free(&g->plan);
 	rib_free(&g->rib);
 	fib_free(&g->fib);
+	touched_free(&g->pending);
 	groups_free(&g->groups);
 	ids_free(&g->ids);
 	id_spaces_free(&g->spaces);
@@ -591,7 +639,8 @@ static int load_config(struct gateway *g)
 	return err;
 }
 
-/* A first start that failed leaves nothing behind; one over a running dataplane leaves that alone. */
+/* A first start that failed leaves nothing behind; one over a running dataplane leaves that alone.
+ */
 static void undo_start(struct gateway *g)
 {
 	if (g->started && !g->inherited)

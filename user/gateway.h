@@ -78,8 +78,12 @@ struct gateway {
 	struct gateway_attachment *attachments;
 
 	struct rib rib;
-	struct fib fib;	      /* what the maps hold */
-	struct groups groups; /* likewise */
+	bool decided;		/* `rib` fits `config`: what happens is followed step by step */
+	struct fib fib;		/* what the maps hold */
+	size_t held[2];		/* routes in the maps, IPv4 and IPv6 */
+	struct groups groups;	/* likewise */
+	struct touched pending; /* where the maps could not follow the rib, for want of room */
+	bool freed;		/* there is more room than at the last try */
 	struct host_plan plan;
 	bool plan_known; /* `plan` is what the kernel has */
 	struct address *locals;
@@ -110,6 +114,10 @@ __attribute__((format(printf, 2, 3))) void gateway_alarm(struct gateway *g, cons
 /* Decides anew and makes dataplane and kernel follow. Safe to repeat: touches what differs. */
 int gateway_update(struct gateway *g);
 
+/* The maps have changed: the kernel's slow path is to follow within milliseconds, once for all
+ * changes until then. */
+void gateway_request_slow_path(struct gateway *g);
+
 /* Takes note of a tunnel's new state; an xfrm_changed_fn. */
 void gateway_tunnel_changed(const struct phase2_change *change, void *gateway);
 
@@ -134,11 +142,14 @@ int forwarding_recover_ids(struct gateway *g);
 int forwarding_recover_routes(struct gateway *g, const struct fib *wanted);
 /* Tells the dataplane whether a tunnel carries traffic: one write; then its groups. */
 void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live);
-/* What the configuration, the tunnels and the host's addresses ask for now. */
+/* What the configuration, the tunnels and the host's addresses ask for now, all of it. */
 int forwarding_decide(struct gateway *g, struct rib *rib, struct fib *fib);
-/* Makes the maps hold `now`, which is then g->fib's. On failure the rest keeps its last good state,
- * an alarm says so, and g->fib is what the maps really hold. Tables that are gone stay, retired. */
+/* Makes the maps hold `now`, which it frees. On failure the rest keeps its last good state, and an
+ * alarm says so; g->fib is what the maps really hold. Tables that are gone stay, retired. */
 int forwarding_publish(struct gateway *g, struct fib *now);
+/* Makes rib and maps follow the tunnels and the gateway's own addresses (which were `was`): what
+ * they touch, nothing else. Tries again where there was no room. */
+int forwarding_follow(struct gateway *g, const struct address *was, size_t was_count);
 /*
  * One route at run time, at once in the maps; the kernel's slow path follows within milliseconds.
  * g->config is the running configuration: the route is added to it (mark.line 0: not from the

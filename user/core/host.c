@@ -171,13 +171,9 @@ static void build_links(struct host_builder *b)
 /* Is anything IPv6 behind this gateway? If not, nothing of IPv6 is switched. */
 static bool has_ipv6(const struct host_builder *b)
 {
-	for (size_t i = 0; i < b->fib->count; i++) {
-		const struct fib_table *t = &b->fib->tables[i];
-
-		/* Sorted, IPv6 last. */
-		if (t->count && t->routes[t->count - 1].prefix.address.family == AF_INET6)
+	for (size_t i = 0; i < b->fib->count; i++)
+		if (trie_has_family(&b->fib->tables[i].routes, AF_INET6))
 			return true;
-	}
 	for (size_t i = 0; i < b->c->attachment_count; i++)
 		for (size_t j = 0; j < b->c->attachments[i].cidr_count; j++)
 			if (b->c->attachments[i].cidrs[j].prefix.address.family == AF_INET6)
