@@ -11,8 +11,7 @@
 #include <unistd.h>
 #include <cap-ng.h>
 #include <systemd/sd-daemon.h>
-#include "gateway.h"
-#include "io/configfile.h"
+#include "gateway_change.h"
 
 #define SLOW_PATH_MS   5  /* changes of routes come in bursts, too */
 #define LINK_SETTLE_MS 50 /* links and addresses change in bursts */
@@ -44,6 +43,12 @@ static bool listed(char *const *list, size_t count, const char *text)
 	return false;
 }
 
+static void raise_alarm(struct gateway *g, const char *text)
+{
+	gateway_log(LOG_ERR, "%s", text);
+	monitor_alarm(g, text, true);
+}
+
 void gateway_alarm(struct gateway *g, const char *format, ...)
 {
 	va_list args;
@@ -60,7 +65,7 @@ void gateway_alarm(struct gateway *g, const char *format, ...)
 		return;
 	}
 	if (!listed(g->former_alarms, g->former_alarm_count, text))
-		gateway_log(LOG_ERR, "%s", text);
+		raise_alarm(g, text);
 	g->alarms[g->alarm_count++] = text;
 }
 
@@ -80,9 +85,12 @@ static void begin_alarms(struct gateway *g)
 
 static void end_alarms(struct gateway *g)
 {
-	for (size_t i = 0; i < g->former_alarm_count; i++)
-		if (!listed(g->alarms, g->alarm_count, g->former_alarms[i]))
-			gateway_log(LOG_NOTICE, "no longer: %s", g->former_alarms[i]);
+	for (size_t i = 0; i < g->former_alarm_count; i++) {
+		if (listed(g->alarms, g->alarm_count, g->former_alarms[i]))
+			continue;
+		gateway_log(LOG_NOTICE, "no longer: %s", g->former_alarms[i]);
+		monitor_alarm(g, g->former_alarms[i], false);
+	}
 	forget(g->former_alarms, &g->former_alarm_count);
 }
 
@@ -139,7 +147,7 @@ bool gateway_tunnel_present(const struct gateway *g, const struct gateway_tunnel
 
 static int follow_decision(struct gateway *g, struct fib *fib)
 {
-	int host_err = devices_apply_host(g, fib);
+	int host_err = devices_prepare_host(g, fib), end_err;
 	int err = devices_locate(g);
 
 	if (!err && !g->recovered) {
@@ -154,7 +162,10 @@ static int follow_decision(struct gateway *g, struct fib *fib)
 		err = devices_associate(g);
 	if (!err)
 		err = forwarding_retire(g);
-	return err ? err : host_err;
+	if (err)
+		return err;
+	end_err = devices_apply_host(g, &g->fib);
+	return host_err ? host_err : end_err;
 }
 
 /* Everything anew: at the start, and with another configuration. */
@@ -217,11 +228,11 @@ int gateway_update(struct gateway *g)
 	begin_alarms(g);
 	err = g->decided && g->recovered ? follow_change(g) : decide_anew(g);
 	end_alarms(g);
+	monitor_settled(g);
 	return err;
 }
 
-/* Within `delay_ns`; an update that is due sooner stays. */
-static void request_update(struct gateway *g, uint64_t delay_ns)
+void gateway_request_update(struct gateway *g, uint64_t delay_ns)
 {
 	uint64_t due = (gateway_now(g) + delay_ns) / 1000, armed = 0;
 	int enabled = SD_EVENT_OFF;
@@ -236,7 +247,7 @@ static void request_update(struct gateway *g, uint64_t delay_ns)
 
 void gateway_request_slow_path(struct gateway *g)
 {
-	request_update(g, SLOW_PATH_MS * NS_PER_MS);
+	gateway_request_update(g, SLOW_PATH_MS * NS_PER_MS);
 }
 
 /* Routes that are only held must be looked at again when their time is over. */
@@ -246,7 +257,7 @@ static void await_held(struct gateway *g)
 
 	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
 		if (g->tunnels[i].held_until_ns > now)
-			request_update(g, g->tunnels[i].held_until_ns - now);
+			gateway_request_update(g, g->tunnels[i].held_until_ns - now);
 }
 
 static int on_update(sd_event_source *source, uint64_t usec, void *data)
@@ -264,7 +275,8 @@ static void tunnel_rose(struct gateway *g, struct gateway_tunnel *t)
 {
 	t->held_until_ns = 0;
 	forwarding_set_live(g, t, true);
-	request_update(g, 0);
+	monitor_because(g, "tunnel %s up", gateway_tunnel_config(g, t)->name);
+	gateway_request_update(g, 0);
 }
 
 /* The liveness word falls at once; the routes wait, in case the tunnel is only being replaced. */
@@ -274,7 +286,8 @@ static void tunnel_fell(struct gateway *g, struct gateway_tunnel *t)
 
 	forwarding_set_live(g, t, false);
 	t->held_until_ns = gateway_now(g) + hold;
-	request_update(g, hold);
+	monitor_because(g, "tunnel %s down", gateway_tunnel_config(g, t)->name);
+	gateway_request_update(g, hold);
 }
 
 void gateway_tunnel_changed(const struct phase2_change *change, void *data)
@@ -291,6 +304,7 @@ void gateway_tunnel_changed(const struct phase2_change *change, void *data)
 		tunnel_fell(g, t);
 	if (change->status == change->was)
 		return;
+	monitor_tunnel(g, t, change);
 	gateway_log(change->up ? LOG_INFO : LOG_WARNING, "tunnel %s: %s, was %s, by %s%s%s",
 		    gateway_tunnel_config(g, t)->name, phase2_status_name(change->status),
 		    phase2_status_name(change->was), phase2_cause_name(s->cause),
@@ -339,9 +353,12 @@ static void on_host(const struct host_event *event, void *data)
 {
 	struct gateway *g = data;
 
-	(void)event;
+	if (event->kind == HOST_LINK_CHANGED || event->kind == HOST_LINK_GONE)
+		monitor_because(g, "device %s changed", event->link.name);
+	else
+		monitor_because(g, "addresses of the host changed");
 	g->plan_known = false;
-	request_update(g, LINK_SETTLE_MS * NS_PER_MS);
+	gateway_request_update(g, LINK_SETTLE_MS * NS_PER_MS);
 }
 
 static int on_host_fd(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -363,74 +380,12 @@ static int on_audit(sd_event_source *source, uint64_t usec, void *data)
 
 	resync_xfrm(g);
 	g->plan_known = false;
-	request_update(g, 0);
+	gateway_request_update(g, 0);
 	sd_event_source_set_time(source, usec + AUDIT_PERIOD_S * 1000000ull);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 /* ---- start ---- */
-
-/* Gives ids to what is configured and makes room for its state. */
-static int take_config(struct gateway *g)
-{
-	int err = ids_assign(&g->spaces, &g->config, &g->ids);
-
-	if (err)
-		return err;
-	g->tunnels = calloc(gateway_tunnel_places(g) + 1, sizeof(*g->tunnels));
-	g->attachments = calloc(g->config.attachment_count + 1, sizeof(*g->attachments));
-	if (!g->tunnels || !g->attachments)
-		return -ENOMEM;
-	for (size_t i = 0; i < g->config.attachment_count; i++)
-		g->attachments[i].id = g->ids.attachment[i];
-	for (size_t i = 0; i < gateway_tunnel_places(g); i++) {
-		struct gateway_tunnel *t = &g->tunnels[i];
-
-		t->connection = i / TUNNELS_PER_CONNECTION;
-		t->index = i % TUNNELS_PER_CONNECTION;
-		t->used = t->index < g->config.connections[t->connection].tunnel_count;
-		t->id = g->ids.tunnel[t->connection][t->index];
-	}
-	return 0;
-}
-
-/* Remembers ids for the next controller. What it has under another name is corrected. */
-static int write_names(struct gateway *g, enum name_kind kind, const struct id_space *s)
-{
-	int err = 0;
-
-	for (uint32_t id = 0; !err && id < s->limit; id++)
-		if (s->names[id])
-			err = dataplane_set_name(g->dataplane, kind, id, s->names[id]);
-	return err;
-}
-
-static int remember_ids(struct gateway *g)
-{
-	int err = write_names(g, NAME_TABLE, &g->spaces.tables);
-
-	if (!err)
-		err = write_names(g, NAME_ATTACHMENT, &g->spaces.attachments);
-	if (!err)
-		err = write_names(g, NAME_TUNNEL, &g->spaces.tunnels);
-	return err;
-}
-
-static int watch_tunnels(struct gateway *g)
-{
-	int err = 0;
-
-	for (size_t i = 0; !err && i < gateway_tunnel_places(g); i++) {
-		const struct gateway_tunnel *t = &g->tunnels[i];
-		const struct config_tunnel *c = gateway_tunnel_config(g, t);
-		struct phase2_tunnel watch = { c->if_id, c->if_id, c->local_address,
-					       c->remote_address };
-
-		if (t->used)
-			err = phase2_watch(g->phase2, t->id, &watch, gateway_now(g));
-	}
-	return err;
-}
 
 static int open_dataplane(struct gateway *g)
 {
@@ -448,7 +403,7 @@ static int open_dataplane(struct gateway *g)
 
 static int open_host(struct gateway *g)
 {
-	const struct host_options options = { .state_dir = g->options->state_dir };
+	const struct host_options options = { .state_dir = g->options->runtime_dir };
 	const char *why = "no reason given";
 	int err = host_open(&options, &g->host, &why);
 
@@ -472,7 +427,7 @@ static int open_xfrm(struct gateway *g)
 static int open_control(struct gateway *g)
 {
 	char text[256];
-	int err = control_open(g->event, g->options->socket, show_request, g, &g->control);
+	int err = control_open(g->event, g->options->socket, answer_request, g, &g->control);
 
 	if (err)
 		gateway_log(LOG_ERR, "%s",
@@ -517,6 +472,7 @@ static int open_event(struct gateway *g)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	/* Without a handler of their own these two end the loop. */
@@ -566,11 +522,7 @@ static int start(struct gateway *g)
 
 	g->started = true;
 	if (!err)
-		err = take_config(g);
-	if (!err)
-		err = remember_ids(g);
-	if (!err)
-		err = watch_tunnels(g);
+		err = setup_first(g);
 	if (!err)
 		err = host_watch(g->host, on_host, g);
 	/* Which tunnels are up must be known before any route is touched. */
@@ -579,7 +531,11 @@ static int start(struct gateway *g)
 	if (!err)
 		err = gateway_update(g);
 	if (!err)
+		err = setup_retire(g);
+	if (!err)
 		err = add_events(g);
+	if (!err)
+		err = change_begin(g);
 	return err;
 }
 
@@ -608,6 +564,7 @@ static void teardown(struct gateway *g)
 
 static void close_all(struct gateway *g)
 {
+	change_free(g);
 	control_close(g->control);
 	xfrm_close(g->xfrm);
 	phase2_free(g->phase2);
@@ -627,16 +584,6 @@ static void close_all(struct gateway *g)
 	sd_event_source_unref(g->update_timer);
 	sd_event_unref(g->event);
 	config_free(&g->config);
-}
-
-static int load_config(struct gateway *g)
-{
-	struct findings findings = { 0 };
-	int err = configfile_load(g->options->config, true, &g->config, &findings);
-
-	configfile_print_findings(stderr, g->options->config, &findings);
-	findings_free(&findings);
-	return err;
 }
 
 /* A first start that failed leaves nothing behind; one over a running dataplane leaves that alone.
@@ -675,9 +622,10 @@ int gateway_run(const struct gateway_options *options)
 	struct gateway g = { .options = options };
 	int err;
 
-	if (load_config(&g)) {
-		config_free(&g.config);
-		return EXIT_CONFIG;
+	err = change_load(&g);
+	if (err) {
+		change_free(&g);
+		return err == -ENOMEM ? EXIT_FAILURE : EXIT_CONFIG;
 	}
 	err = serve(&g);
 	close_all(&g);

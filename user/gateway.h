@@ -4,6 +4,7 @@
  * host's links say goes into core; what core wants goes to the dataplane's maps and to the kernel.
  *
  *   gateway.c             start, events, end
+ *   gateway_change.h      another configuration, single routes, and who is told
  *   gateway_forwarding.c  tunnels' liveness, groups, routes → maps
  *   gateway_devices.c     attachments and tunnels → programs, associations
  *   show.c                what users are told
@@ -25,12 +26,15 @@
 #include "io/host.h"
 #include "io/xfrm.h"
 
+struct change;
+
 struct gateway_options {
-	const char *config;  /* file */
-	const char *socket;  /* control socket */
-	const char *pin_dir; /* on a bpffs */
-	const char *state_dir;
-	bool teardown; /* at the end remove everything instead of leaving forwarding on */
+	const char *config;	 /* file */
+	const char *socket;	 /* control socket */
+	const char *pin_dir;	 /* on a bpffs */
+	const char *runtime_dir; /* what must not survive a reboot: former values of sysctls */
+	const char *state_dir; /* what must: routes added at run time, the applied configuration */
+	bool teardown;	       /* at the end remove everything instead of leaving forwarding on */
 	void (*ready)(void *context); /* called once when everything is in place; or NULL */
 	void *ready_context;
 };
@@ -85,7 +89,8 @@ struct gateway {
 	struct touched pending; /* where the maps could not follow the rib, for want of room */
 	bool freed;		/* there is more room than at the last try */
 	struct host_plan plan;
-	bool plan_known; /* `plan` is what the kernel has */
+	bool plan_known;       /* `plan` is what the kernel has */
+	struct change *change; /* gateway_change.h */
 	struct address *locals;
 	size_t local_count;
 
@@ -117,6 +122,8 @@ int gateway_update(struct gateway *g);
 /* The maps have changed: the kernel's slow path is to follow within milliseconds, once for all
  * changes until then. */
 void gateway_request_slow_path(struct gateway *g);
+/* An update within `delay_ns`; one that is due sooner stays. */
+void gateway_request_update(struct gateway *g, uint64_t delay_ns);
 
 /* Takes note of a tunnel's new state; an xfrm_changed_fn. */
 void gateway_tunnel_changed(const struct phase2_change *change, void *gateway);
@@ -173,6 +180,8 @@ int forwarding_retire(struct gateway *g);
 /* Makes the kernel equal to what configuration and routes ask for: devices, addresses, rules, slow
  * path. */
 int devices_apply_host(struct gateway *g, const struct fib *fib);
+/* The half of it that adds; the other one is to follow when packets have left what goes. */
+int devices_prepare_host(struct gateway *g, const struct fib *fib);
 /* Finds the devices and tells the dataplane where tunnels and attachments are. */
 int devices_locate(struct gateway *g);
 /* Attaches programs, sets associations; then removes those of what is no longer there. */

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <syslog.h>
 #include "core/config_change.h"
-#include "gateway.h"
+#include "gateway_change.h"
 
 static bool is_live(uint32_t tunnel, const void *context)
 {
@@ -309,6 +309,7 @@ static int run_op(struct gateway *g, const struct fib_table *t, const struct fib
 		report_op(g, op, err);
 		return err;
 	}
+	monitor_route(g, t, &op->prefix, was, op->kind == FIB_SET ? &op->answer : NULL);
 	if (op->kind == FIB_DELETE)
 		g->held[family_of(&op->prefix)]--;
 	else if (!was)

@@ -35,7 +35,7 @@ static json_t *big(const json_t *request)
 	return answer;
 }
 
-static json_t *answer(const json_t *request, void *context)
+static json_t *answer(const json_t *request, bool *subscribe, void *context)
 {
 	struct canned *canned = context;
 	const char *command = json_string_value(json_object_get(request, "command"));
