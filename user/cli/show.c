@@ -279,6 +279,7 @@ static const struct noun nouns[] = {
 const struct command show_commands[] = {
 	{
 		.name = "tunnels",
+		.parent = "show",
 		.summary = "tunnels: Phase 2 state, device, traffic, share",
 		.help = "SINCE is the time in this state, LOST what the kernel could not send for "
 			"want of\n"
@@ -289,11 +290,13 @@ const struct command show_commands[] = {
 	},
 	{
 		.name = "connections",
+		.parent = "show",
 		.summary = "connections: method, state, tunnels up, routes, VRF",
 		.run = show_run,
 	},
 	{
 		.name = "attachments",
+		.parent = "show",
 		.summary =
 			"attachments: device or connection, association, program in use, traffic",
 		.help = "PROGRAM is native (XDP) or tc (the tc program alone).",
@@ -301,6 +304,7 @@ const struct command show_commands[] = {
 	},
 	{
 		.name = "routes",
+		.parent = "show",
 		.args = "[--table TABLE | --connection CONNECTION]",
 		.summary = "routes of every table: active, standby, withdrawn, and why",
 		.options = OPTION_TABLE | OPTION_CONNECTION,
@@ -308,11 +312,13 @@ const struct command show_commands[] = {
 	},
 	{
 		.name = "groups",
+		.parent = "show",
 		.summary = "ECMP groups: members and their share of the buckets",
 		.run = show_run,
 	},
 	{
 		.name = "drops",
+		.parent = "show",
 		.args = "[--all]",
 		.summary = "counters of dropped packets by attachment and reason",
 		.help = "--all  also what was forwarded and what was handed to the kernel",
