@@ -2,6 +2,7 @@
 # The tests, from quick to real: unit → bpf → netns → vm. Included by the Makefile.
 
 -include tests/bpf.mk
+-include tests/bench.mk
 
 CLANG_FORMAT ?= clang-format-19
 CLANG_TIDY   ?= clang-tidy-19

@@ -163,8 +163,9 @@ int forwarding_follow(struct gateway *g, const struct address *was, size_t was_c
  * file) or removed from it, so that a later full update, `export` and the guard rules see it. The
  * caller has judged the route by the rules and keeps it across restarts.
  *
- * 0, or nothing has changed: -EEXIST (already there), -ENOENT (not there), -ENOSPC (the maps or the
- * group ids are used up; an alarm says so), -ENOMEM.
+ * 0, or nothing has changed: -EEXIST (already there), -ENOENT (not there); when adding -ENOSPC (the
+ * maps or the group ids are used up; an alarm says so), -ENOMEM. A delete is not refused for want of
+ * room: what it needs waits, and an alarm says so.
  */
 int gateway_connection_route(struct gateway *g, size_t connection, const struct prefix *p,
 			     bool add);

@@ -305,10 +305,8 @@ static int run_op(struct gateway *g, const struct fib_table *t, const struct fib
 	int err = write_op(g, t, op, !was);
 
 	count_group(g, op, was, err);
-	if (err) {
-		report_op(g, op, err);
+	if (err)
 		return err;
-	}
 	monitor_route(g, t, &op->prefix, was, op->kind == FIB_SET ? &op->answer : NULL);
 	if (op->kind == FIB_DELETE)
 		g->held[family_of(&op->prefix)]--;
@@ -318,25 +316,52 @@ static int run_op(struct gateway *g, const struct fib_table *t, const struct fib
 	return 0;
 }
 
-/* Up to the first that fails; *done says how many did not. */
-static int run_ops(struct gateway *g, const struct fib_table *t, const struct fib_ops *ops,
-		   size_t *done)
+/* Is there an operation before this one that failed, or was left, and that some address has in
+ * common with it? Then this one has to wait: what it builds on is not there. */
+static bool must_wait(const struct trie *stuck, const struct prefix *p)
 {
-	int err = 0;
+	return stuck->count &&
+	       (trie_longest(stuck, &p->address, p->len, NULL) || trie_first(stuck, p));
+}
 
-	for (*done = 0; *done < ops->count; ++*done) {
-		err = run_op(g, t, &ops->list[*done]);
-		if (err)
+/*
+ * Each operation whose turn it is: one that finds no room holds up those that depend on it, and no
+ * others. Every address has then the answer of some point in the whole sequence, which is the old
+ * or the new one. Leaves in `ops` what was done; returns the first error.
+ */
+static int run_ops(struct gateway *g, const struct fib_table *t, struct fib_ops *ops)
+{
+	struct trie stuck = { 0 };
+	size_t done = 0;
+	int err = 0, one;
+
+	for (size_t i = 0; i < ops->count; i++) {
+		const struct fib_op *op = &ops->list[i];
+		void **place;
+
+		one = must_wait(&stuck, &op->prefix) ? -EAGAIN : run_op(g, t, op);
+		if (!one) {
+			ops->list[done++] = *op;
+			continue;
+		}
+		if (!err)
+			report_op(g, op, one);
+		err = err ? err : one;
+		place = trie_insert(&stuck, &op->prefix);
+		if (!place)
 			break;
+		*place = g;
 	}
+	ops->count = done;
+	trie_free(&stuck, NULL);
 	return err;
 }
 
 /* What was done to the maps was done to the table. Without memory for that, the maps must be read.
  */
-static void keep_ops(struct gateway *g, struct fib_table *t, const struct fib_ops *ops, size_t done)
+static void keep_ops(struct gateway *g, struct fib_table *t, const struct fib_ops *ops)
 {
-	for (size_t i = 0; i < done; i++)
+	for (size_t i = 0; i < ops->count; i++)
 		if (fib_apply(t, &ops->list[i]))
 			g->recovered = false;
 }
@@ -355,14 +380,13 @@ static void take_routes(struct fib_table *held, struct fib_table *now)
 static int publish_table(struct gateway *g, struct fib_table *held, struct fib_table *now)
 {
 	struct fib_ops ops;
-	size_t done;
 	int err = fib_diff(held, now, &ops);
 
 	if (err)
 		return err;
-	err = run_ops(g, held, &ops, &done);
+	err = run_ops(g, held, &ops);
 	if (err)
-		keep_ops(g, held, &ops, done);
+		keep_ops(g, held, &ops);
 	else
 		take_routes(held, now);
 	fib_ops_free(&ops);
@@ -373,19 +397,18 @@ static int publish_table(struct gateway *g, struct fib_table *held, struct fib_t
 static int update_table(struct gateway *g, struct fib_table *t, const struct touched *touched)
 {
 	struct fib_ops ops;
-	size_t done;
 	int err = fib_update(&g->rib, t, touched, &ops);
 
 	if (err)
 		return err;
-	err = run_ops(g, t, &ops, &done);
-	keep_ops(g, t, &ops, done);
+	err = run_ops(g, t, &ops);
+	keep_ops(g, t, &ops);
 	fib_ops_free(&ops);
 	return err;
 }
 
 /* Every table as far as it goes. */
-static int update_tables(struct gateway *g, const struct touched *touched)
+static int update_once(struct gateway *g, const struct touched *touched)
 {
 	int err = 0, one;
 
@@ -395,6 +418,34 @@ static int update_tables(struct gateway *g, const struct touched *touched)
 		one = update_table(g, &g->fib.tables[i], touched);
 		err = err ? err : one;
 	}
+	return err;
+}
+
+/* What goes may make the room that something else waits for. */
+static int update_tables(struct gateway *g, const struct touched *touched)
+{
+	bool freed = false;
+	int err;
+
+	do {
+		g->freed = false;
+		err = update_once(g, touched);
+		freed |= g->freed;
+	} while (err && g->freed);
+	g->freed = freed;
+	return err;
+}
+
+/* What there was no room for: now there may be. */
+static int follow_pending(struct gateway *g)
+{
+	int err;
+
+	if (!touched_any(&g->pending))
+		return 0;
+	err = update_tables(g, &g->pending);
+	if (!err)
+		touched_free(&g->pending);
 	return err;
 }
 
@@ -435,6 +486,7 @@ int forwarding_publish(struct gateway *g, struct fib *now)
 {
 	int err = take_tables(g, now), one;
 
+	g->freed = false;
 	for (size_t i = 0; err != -ENOMEM && i < now->count; i++) {
 		one = publish_table(g, fib_find(&g->fib, now->tables[i].id), &now->tables[i]);
 		err = err ? err : one;
@@ -442,7 +494,7 @@ int forwarding_publish(struct gateway *g, struct fib *now)
 	touched_free(&g->pending);
 	g->pending.everything = err != 0;
 	fib_free(now);
-	return err;
+	return g->freed ? follow_pending(g) : err;
 }
 
 /* Groups of a former controller that nobody wanted: now nothing names them any more. */
@@ -473,20 +525,6 @@ int forwarding_retire(struct gateway *g)
 }
 
 /* ---- one change at a time ---- */
-
-/* What there was no room for: now there may be. */
-static int follow_pending(struct gateway *g)
-{
-	int err;
-
-	if (!touched_any(&g->pending))
-		return 0;
-	g->freed = false;
-	err = update_tables(g, &g->pending);
-	if (!err)
-		touched_free(&g->pending);
-	return err;
-}
 
 /* The change first, by itself: it may make the room that older ones wait for. */
 static int follow(struct gateway *g, const struct touched *touched)
@@ -547,70 +585,101 @@ int forwarding_follow(struct gateway *g, const struct address *was, size_t was_c
 
 /* ---- one route ---- */
 
-/* What was touched is carried out. */
-static int settle(struct gateway *g, struct touched *touched, int err)
+/* What cannot be done to the maps is left: to be taken back by the caller, or to wait. */
+static int carry_out(struct gateway *g, struct touched *touched, bool wait)
 {
-	if (!err)
-		err = follow(g, touched);
+	int err = follow(g, touched);
+
+	if (err && wait)
+		touched_move(&g->pending, touched);
 	touched_free(touched);
-	if (!err)
-		gateway_request_slow_path(g);
+	gateway_request_slow_path(g);
+	return wait ? 0 : err;
+}
+
+static int add_connection_route(struct gateway *g, size_t connection, const struct prefix *p)
+{
+	struct config_connection *c = &g->config.connections[connection];
+	struct touched touched = { 0 };
+	int err = config_add_connection_route(c, p);
+
+	if (err)
+		return err;
+	err = rib_connection_route_add(&g->rib, connection, p, &touched);
+	if (!err) {
+		err = carry_out(g, &touched, false);
+		if (!err)
+			return 0;
+		rib_connection_route_remove(&g->rib, connection, p, &touched);
+		carry_out(g, &touched, true);
+	}
+	config_remove_connection_route(c, p);
 	return err;
 }
 
-static int change_connection(struct gateway *g, size_t connection, const struct prefix *p, bool add)
+static int remove_connection_route(struct gateway *g, size_t connection, const struct prefix *p)
 {
 	struct touched touched = { 0 };
-	int err = add ? rib_connection_route_add(&g->rib, connection, p, &touched)
-		      : rib_connection_route_remove(&g->rib, connection, p, &touched);
+	int err = rib_connection_route_remove(&g->rib, connection, p, &touched);
 
-	return settle(g, &touched, err);
+	if (err)
+		return err;
+	carry_out(g, &touched, true);
+	config_remove_connection_route(&g->config.connections[connection], p);
+	return 0;
 }
 
 int gateway_connection_route(struct gateway *g, size_t connection, const struct prefix *p, bool add)
 {
-	struct config_connection *c = &g->config.connections[connection];
-	bool there = trie_exact(&g->rib.connections[connection], p);
-	int err = there == add ? (add ? -EEXIST : -ENOENT) : 0;
+	struct prefix own = *p; /* may be one of those in the configuration */
+	bool there = trie_exact(&g->rib.connections[connection], &own);
 
-	if (!err && add)
-		err = config_add_connection_route(c, p);
+	if (add && there)
+		return -EEXIST;
+	return add ? add_connection_route(g, connection, &own)
+		   : remove_connection_route(g, connection, &own);
+}
+
+static int add_table_route(struct gateway *g, size_t table, const struct config_table_route *route)
+{
+	struct config_table *t = &g->config.tables[table];
+	struct touched touched = { 0 };
+	int err = config_add_table_route(t, route);
+
 	if (err)
 		return err;
-	err = change_connection(g, connection, p, add);
-	if (err)
-		change_connection(g, connection, p, !add);
-	if (!err != add)
-		config_remove_connection_route(c, p);
+	err = rib_table_route_add(&g->rib, table, route, &touched);
+	if (!err) {
+		err = carry_out(g, &touched, false);
+		if (!err)
+			return 0;
+		rib_table_route_remove(&g->rib, table, route, &touched);
+		carry_out(g, &touched, true);
+	}
+	config_remove_table_route(t, route);
 	return err;
 }
 
-static int change_table(struct gateway *g, size_t table, const struct config_table_route *route,
-			bool add)
+static int remove_table_route(struct gateway *g, size_t table,
+			      const struct config_table_route *route)
 {
 	struct touched touched = { 0 };
-	int err = add ? rib_table_route_add(&g->rib, table, route, &touched)
-		      : rib_table_route_remove(&g->rib, table, route, &touched);
+	int err = rib_table_route_remove(&g->rib, table, route, &touched);
 
-	return settle(g, &touched, err);
-}
-
-int gateway_table_route(struct gateway *g, size_t table, const struct config_table_route *given,
-			bool add)
-{
-	const struct config_table_route copy = *given, *route = &copy;
-	struct config_table *t = &g->config.tables[table];
-	bool there = config_has_table_route(t, route);
-	int err = there == add ? (add ? -EEXIST : -ENOENT) : 0;
-
-	if (!err && add)
-		err = config_add_table_route(t, route);
 	if (err)
 		return err;
-	err = change_table(g, table, route, add);
-	if (err)
-		change_table(g, table, route, !add);
-	if (!err != add)
-		config_remove_table_route(t, route);
-	return err;
+	carry_out(g, &touched, true);
+	config_remove_table_route(&g->config.tables[table], route);
+	return 0;
+}
+
+int gateway_table_route(struct gateway *g, size_t table, const struct config_table_route *route,
+			bool add)
+{
+	struct config_table_route own = *route; /* may be one of those in the configuration */
+	bool there = config_has_table_route(&g->config.tables[table], &own);
+
+	if (add && there)
+		return -EEXIST;
+	return add ? add_table_route(g, table, &own) : remove_table_route(g, table, &own);
 }

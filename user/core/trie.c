@@ -185,6 +185,21 @@ int trie_walk(const struct trie *t, const struct prefix *within, trie_fn fn, voi
 	return n && prefix_contains(within, &n->prefix) ? walk(n, fn, context) : 0;
 }
 
+static int take_first(const struct prefix *p, void *data, void *context)
+{
+	(void)p;
+	*(void **)context = data;
+	return 1;
+}
+
+void *trie_first(const struct trie *t, const struct prefix *within)
+{
+	void *found = NULL;
+
+	trie_walk(t, within, take_first, &found);
+	return found;
+}
+
 static void free_nodes(struct trie_node *n, void (*free_data)(void *))
 {
 	if (!n)

@@ -32,6 +32,9 @@ void *trie_remove(struct trie *t, const struct prefix *p);
 void *trie_longest(const struct trie *t, const struct address *a, unsigned max_len,
 		   struct prefix *matched);
 
+/* Data of the first prefix equal to or inside `within`, or NULL. */
+void *trie_first(const struct trie *t, const struct prefix *within);
+
 bool trie_has_family(const struct trie *t, uint8_t family);
 
 /* Every prefix equal to or inside `within` (NULL: all), in the order of prefix_compare(). A
