@@ -13,11 +13,12 @@
 #include <systemd/sd-daemon.h>
 #include "gateway_change.h"
 
-#define SLOW_PATH_MS   5  /* changes of routes come in bursts, too */
-#define LINK_SETTLE_MS 50 /* links and addresses change in bursts */
-#define AUDIT_PERIOD_S 30 /* what no message told us is found by then */
-#define AUDIT_SLACK_US 1000000
-#define NS_PER_MS      1000000ull
+#define SLOW_PATH_MS	5  /* changes of routes come in bursts, too */
+#define SLOW_PATH_PAUSE 4  /* times what the last run took, where that is longer */
+#define LINK_SETTLE_MS	50 /* links and addresses change in bursts */
+#define AUDIT_PERIOD_S	30 /* what no message told us is found by then */
+#define AUDIT_SLACK_US	1000000
+#define NS_PER_MS	1000000ull
 
 /* ---- telling ---- */
 
@@ -209,9 +210,26 @@ static int follow_routes(struct gateway *g)
 	return err;
 }
 
+static uint64_t monotonic(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int follow_slow_path(struct gateway *g)
+{
+	uint64_t begin = monotonic();
+	int err = devices_apply_host(g, &g->fib);
+
+	g->slow_path_ns = monotonic() - begin;
+	return err;
+}
+
 static int follow_change(struct gateway *g)
 {
-	int route_err = follow_routes(g), host_err = devices_apply_host(g, &g->fib);
+	int route_err = follow_routes(g), host_err = follow_slow_path(g);
 	int err = devices_locate(g);
 
 	if (!err)
@@ -247,7 +265,9 @@ void gateway_request_update(struct gateway *g, uint64_t delay_ns)
 
 void gateway_request_slow_path(struct gateway *g)
 {
-	gateway_request_update(g, SLOW_PATH_MS * NS_PER_MS);
+	uint64_t pause = SLOW_PATH_PAUSE * g->slow_path_ns, least = SLOW_PATH_MS * NS_PER_MS;
+
+	gateway_request_update(g, pause > least ? pause : least);
 }
 
 /* Routes that are only held must be looked at again when their time is over. */
@@ -256,8 +276,11 @@ static void await_held(struct gateway *g)
 	uint64_t now = gateway_now(g);
 
 	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
-		if (g->tunnels[i].held_until_ns > now)
+		if (g->tunnels[i].held_until_ns > now) {
+			monitor_because(g, "tunnel %s down",
+					gateway_tunnel_config(g, &g->tunnels[i])->name);
 			gateway_request_update(g, g->tunnels[i].held_until_ns - now);
+		}
 }
 
 static int on_update(sd_event_source *source, uint64_t usec, void *data)

@@ -334,8 +334,15 @@ static int take(struct gateway *g, struct config *next, struct word *word, uint6
 	return 0;
 }
 
-static json_t *with_findings(json_t *answer, const struct findings *f)
+json_t *change_findings(const char *file, const struct findings *f, int err)
 {
+	size_t errors = findings_errors(f);
+	json_t *answer;
+
+	if (err != -EINVAL)
+		return control_error("%s", strerror(-err));
+	answer = control_error("%s: %zu error%s; nothing was changed", file, errors,
+			       errors == 1 ? "" : "s");
 	if (answer)
 		json_object_set_new(answer, "findings", findings_json(f));
 	return answer;
@@ -345,13 +352,9 @@ static json_t *refuse(struct gateway *g, const char *file, const struct findings
 {
 	size_t errors = findings_errors(f);
 
-	if (err != -EINVAL)
-		return control_error("%s", strerror(-err));
 	monitor_configuration(g, "refused", "%s: %zu error%s", file, errors,
 			      errors == 1 ? "" : "s");
-	return with_findings(control_error("%s: %zu error%s; nothing was changed", file, errors,
-					   errors == 1 ? "" : "s"),
-			     f);
+	return change_findings(file, f, err);
 }
 
 static json_t *apply_judged(struct gateway *g, struct config *next, struct word *word,

@@ -102,6 +102,8 @@ void change_free(struct gateway *g);
 int change_judge(struct gateway *g, const char *file, const char *text, size_t len,
 		 struct config *out, struct runtime_routes *routes, struct findings *f);
 json_t *findings_json(const struct findings *f);
+/* The answer to a file that was refused. */
+json_t *change_findings(const char *file, const struct findings *f, int err);
 
 json_t *change_apply(struct gateway *g, const json_t *request);
 json_t *change_confirm(struct gateway *g, const json_t *request);
@@ -129,6 +131,9 @@ void monitor_tunnel(struct gateway *g, const struct gateway_tunnel *t,
 void monitor_alarm(struct gateway *g, const char *text, bool raised);
 __attribute__((format(printf, 3, 4))) void
 monitor_configuration(struct gateway *g, const char *change, const char *format, ...);
+/* Names of what packets get to: of tunnels, of an attachment, "local", "blackhole"; null: nothing.
+ * By id: the part may have left the configuration already. */
+json_t *monitor_answer(const struct gateway *g, const struct fib_answer *a);
 /* A route of the maps has changed; NULL: it was not there, it is there no longer. */
 void monitor_route(struct gateway *g, const struct fib_table *t, const struct prefix *p,
 		   const struct fib_answer *was, const struct fib_answer *is);

@@ -111,9 +111,7 @@ static const char *name_in(const struct id_space *s, uint32_t id)
 	return id < s->limit && s->names[id] ? s->names[id] : "?";
 }
 
-/* Names of what packets get to: of tunnels, of an attachment, "local", "blackhole"; null: nothing.
- * By id: the part may have left the configuration already. */
-static json_t *answer_json(const struct gateway *g, const struct fib_answer *a)
+json_t *monitor_answer(const struct gateway *g, const struct fib_answer *a)
 {
 	json_t *list = json_array();
 
@@ -163,6 +161,6 @@ void monitor_route(struct gateway *g, const struct fib_table *t, const struct pr
 	publish(g, json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:o, s:o, s:s}", "event", "route",
 			     "change", change, "table", t->connection || !colon ? NULL : colon + 1,
 			     "connection", t->connection && colon ? colon + 1 : NULL, "prefix",
-			     prefix_format(p, prefix), "was", answer_json(g, was), "is",
-			     answer_json(g, is), "cause", cause_of(g)));
+			     prefix_format(p, prefix), "was", monitor_answer(g, was), "is",
+			     monitor_answer(g, is), "cause", cause_of(g)));
 }

@@ -440,6 +440,56 @@ def the_monitor_tells_each_change_with_its_cause():
         m.stop()
 
 
+class Stream:
+    """Numbered packets at a steady rate through both tunnels (tests/tools/stream.c)."""
+
+    def __init__(self, rate, seconds=0):
+        fds = [G.tun[n].fd for n in ("tun101", "tun102")]
+        G.drain()
+        self.process = subprocess.Popen(
+            [f"{BUILD}/tests/stream", "vpc0", str(rate), str(seconds), "10.50.0.9", *map(str, fds)], pass_fds=fds,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def end(self):
+        out, _ = self.process.communicate(timeout=60)
+        return json.loads(out)
+
+
+def highest_quiet_rate():
+    """The highest rate that loses nothing in 10 seconds in which nothing else happens."""
+    rate = 400000
+    for _ in range(9):
+        seen = Stream(rate, 1).end()
+        if not seen["lost"]:
+            seen = Stream(rate, 10).end()
+        if not seen["lost"]:
+            return min(rate, seen["sent"] // 10), seen
+        rate //= 2
+    raise AssertionError(f"even {rate} packets/s lose something: {seen}")
+
+
+def under_a_stream_200_applies_that_do_not_concern_it_lose_and_misdirect_nothing():
+    # A queue that holds what comes while the reader of a busy machine is not running.
+    run("ip link set tun101 txqueuelen 100000 && ip link set tun102 txqueuelen 100000")
+    rate, quiet = highest_quiet_rate()
+    print(f"# {rate} packets/s: {quiet['sent']} packets in 10 quiet seconds, none lost", flush=True)
+    files = [write(f"{STATE}/a.yaml", text()), write(f"{STATE}/b.yaml", text(
+        statics="        - { destination: 10.7.0.0/16, blackhole: true }\n", **{**SECOND, "routes": "10.50.0.0/16, 10.51.0.0/16"}))]
+    assert call("plan", files[1])["changes"] is True
+    stream = Stream(rate)
+    time.sleep(0.5)
+    began = time.monotonic()
+    for i in range(200):
+        call("apply", files[(i + 1) % 2])
+    took = time.monotonic() - began
+    time.sleep(0.5)
+    seen = stream.end()
+    print(f"# 200 applies in {took:.1f} s under {rate} packets/s: {seen}", flush=True)
+    assert seen["sent"] > rate * took / 4, seen
+    assert seen["lost"] == seen["doubled"] == seen["moved"] == seen["foreign"] == 0, seen
+    back()
+
+
 STORIES = [
     an_applied_route_carries_packets_at_once, a_wrong_file_is_refused_with_every_place_and_changes_nothing,
     a_device_that_is_not_there_is_an_error_and_changes_nothing, a_customer_gateway_is_never_modified,
@@ -451,6 +501,7 @@ STORIES = [
     a_route_at_run_time_that_the_next_file_has_becomes_its_own, a_route_at_run_time_outlives_an_apply,
     a_state_file_that_cannot_be_written_refuses_the_route, a_damaged_state_file_is_put_aside_and_said,
     the_export_is_the_running_configuration, the_monitor_tells_each_change_with_its_cause,
+    under_a_stream_200_applies_that_do_not_concern_it_lose_and_misdirect_nothing,
 ]
 
 
