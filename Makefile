@@ -88,6 +88,6 @@ include tests/tests.mk
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile tests/tests.mk | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile tests/*.mk | column -t -s '|'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -101,6 +101,7 @@ struct gateway {
 	struct control *control;
 
 	sd_event_source *update_timer; /* gateway_update() is due */
+	uint64_t slow_path_ns;	       /* what the kernel's copy took the last time */
 	bool recovered;		       /* `fib` and `groups` know what the maps held at the start */
 	char *alarms[ALARMS], *former_alarms[ALARMS]; /* what is wrong now, as sentences */
 	size_t alarm_count, former_alarm_count;
@@ -164,8 +165,8 @@ int forwarding_follow(struct gateway *g, const struct address *was, size_t was_c
  * caller has judged the route by the rules and keeps it across restarts.
  *
  * 0, or nothing has changed: -EEXIST (already there), -ENOENT (not there); when adding -ENOSPC (the
- * maps or the group ids are used up; an alarm says so), -ENOMEM. A delete is not refused for want of
- * room: what it needs waits, and an alarm says so.
+ * maps or the group ids are used up; an alarm says so), -ENOMEM. A delete is not refused for want
+ * of room: what it needs waits, and an alarm says so.
  */
 int gateway_connection_route(struct gateway *g, size_t connection, const struct prefix *p,
 			     bool add);

@@ -89,13 +89,16 @@ static struct member_set recover_group(struct recovery *r, uint32_t id, uint32_t
 				       const struct prefix *p)
 {
 	struct gateway *g = r->g;
-	struct member_set set = wanted_set(r, table, p);
+	struct member_set set;
 	struct group content;
 
-	if (id >= g->groups.limit || dataplane_get_group(g->dataplane, id, &content))
+	if (id >= g->groups.limit)
 		return (struct member_set){ 0 };
 	if (g->groups.list[id].used && g->groups.list[id].set.count)
 		return g->groups.list[id].set;
+	if (dataplane_get_group(g->dataplane, id, &content))
+		return (struct member_set){ 0 };
+	set = wanted_set(r, table, p);
 	groups_release(&g->groups, id);
 	if (groups_find(&g->groups, &set) >= 0)
 		set.count = 0; /* another group serves this set already */
@@ -425,7 +428,7 @@ static int update_once(struct gateway *g, const struct touched *touched)
 static int update_tables(struct gateway *g, const struct touched *touched)
 {
 	bool freed = false;
-	int err;
+	int err = 0;
 
 	do {
 		g->freed = false;

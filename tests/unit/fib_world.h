@@ -32,7 +32,7 @@ static uint32_t seed;
 static inline uint32_t any(uint32_t limit)
 {
 	seed = seed * 1664525u + 1013904223u;
-	return (seed >> 8) % limit;
+	return limit ? (seed >> 8) % limit : 0;
 }
 
 /* Everything of one random gateway, in place: nothing to free. */
@@ -42,7 +42,7 @@ struct world {
 	struct config_attachment attachments[ATTACHMENTS];
 	struct config_connection connections[CONNECTIONS];
 	struct config_ref learn[TABLES][ATTACHMENTS];
-	struct config_table_route statics[TABLES][ROOM];
+	struct config_table_route table_routes[TABLES][ROOM];
 	struct config_prefix prefixes[ATTACHMENTS][ROOM];
 	struct id_spaces spaces;
 	struct ids ids;
@@ -134,7 +134,7 @@ static inline void make_table(struct world *w, size_t i)
 	for (int a = 0; a < ATTACHMENTS; a++)
 		if (any(3))
 			t->learn[t->learn_count++].index = a;
-	t->routes = w->statics[i];
+	t->routes = w->table_routes[i];
 	t->route_count = any(MOST);
 	for (size_t k = 0; k < t->route_count; k++)
 		t->routes[k] = any_static();

@@ -66,10 +66,11 @@ void answers_drop(struct answers *s, const struct fib_answer *taken)
 
 void answers_free(struct answers *s)
 {
-	struct shared_answer *e, *next;
+	struct shared_answer *e = s->hash, *next;
 
-	HASH_ITER (hh, s->hash, e, next) {
-		HASH_DEL(s->hash, e);
+	HASH_CLEAR(hh, s->hash);
+	for (; e; e = next) {
+		next = e->hh.next;
 		free(e);
 	}
 }
