@@ -572,6 +572,24 @@ static void follow_tunnels(struct gateway *g, struct touched *touched)
 	}
 }
 
+/* Not yet harm, but the next route may find no room. */
+static void report_full(struct gateway *g)
+{
+	struct prefix v4 = { .address.family = AF_INET }, v6 = { .address.family = AF_INET6 };
+
+	if (g->groups.used == g->groups.limit)
+		gateway_alarm(g,
+			      "all %zu groups are in use: a route with another set of next hops "
+			      "is refused",
+			      g->groups.limit);
+	if (!has_room(g, &v4))
+		gateway_alarm(g, "the dataplane holds %zu IPv4 routes: another one is refused",
+			      g->held[0]);
+	if (!has_room(g, &v6))
+		gateway_alarm(g, "the dataplane holds %zu IPv6 routes: another one is refused",
+			      g->held[1]);
+}
+
 int forwarding_follow(struct gateway *g, const struct address *was, size_t was_count)
 {
 	struct touched touched = { 0 };
@@ -583,6 +601,7 @@ int forwarding_follow(struct gateway *g, const struct address *was, size_t was_c
 		touched_move(&g->pending, &touched);
 	touched_free(&touched);
 	followed = follow_pending(g);
+	report_full(g);
 	return err ? err : followed;
 }
 

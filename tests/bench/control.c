@@ -20,7 +20,7 @@ struct sizes {
 };
 
 struct figures {
-	double rib_s, compile_s, maps_s;
+	double rib_s, compile_s, maps_s, plan_s;
 	double add_us[3], delete_us[3]; /* p50, p99, longest */
 	double down_ms, up_ms;
 	size_t entries, groups, rss_mib, peak_mib;
@@ -99,6 +99,7 @@ static void make_connection(struct config *c, const struct sizes *s, size_t i)
 	for (size_t k = 0; k < 2; k++) {
 		conn->tunnels[k].name = name(k ? "b" : "a", i);
 		conn->tunnels[k].weight = 1;
+		conn->tunnels[k].if_id = (uint32_t)(1 + 2 * i + k);
 	}
 	for (size_t k = 0; k < s->routes; k++)
 		conn->routes[k].prefix = route_prefix(i * s->routes + k);
@@ -165,6 +166,21 @@ static void start(struct forwarding_world *w, struct figures *f)
 	f->maps_s = t[3] - t[2];
 	f->entries = g->held[0] + g->held[1];
 	f->groups = g->groups.used;
+}
+
+/* The kernel's copy, as far as it is decided here: what follows a change, later, as a whole. */
+static void plan_slow_path(struct forwarding_world *w, struct figures *f)
+{
+	struct gateway *g = &w->gateway;
+	struct host_facts facts;
+	struct host_plan plan;
+	double begin = now();
+
+	must(host_facts_init(&facts, &g->config), "facts");
+	must(host_plan_build(&g->config, &g->ids, &g->fib, &facts, &plan), "plan");
+	f->plan_s = now() - begin;
+	host_plan_free(&plan);
+	host_facts_free(&facts);
 }
 
 static int by_value(const void *x, const void *y)
@@ -234,6 +250,7 @@ static void print_table(const struct sizes *s, const struct figures *f)
 	       f->delete_us[1], f->delete_us[2]);
 	printf("  %-34s %10.1f ms\n", "a connection withdrawn", f->down_ms);
 	printf("  %-34s %10.1f ms\n", "a connection back", f->up_ms);
+	printf("  %-34s %10.2f s\n", "the slow path's plan", f->plan_s);
 	printf("  %-34s %10zu MiB, at most %zu\n", "resident memory", f->rss_mib, f->peak_mib);
 }
 
@@ -248,15 +265,15 @@ static void write_json(const char *path, const struct sizes *s, const struct fig
 	fprintf(out,
 		"{\n  \"connections\": %zu, \"routes\": %zu, \"tables\": %zu,\n"
 		"  \"entries\": %zu, \"groups\": %zu,\n"
-		"  \"rib_s\": %.3f, \"compile_s\": %.3f, \"maps_s\": %.3f,\n"
+		"  \"rib_s\": %.3f, \"compile_s\": %.3f, \"maps_s\": %.3f, \"plan_s\": %.3f,\n"
 		"  \"add_us\": { \"p50\": %.1f, \"p99\": %.1f, \"max\": %.1f },\n"
 		"  \"delete_us\": { \"p50\": %.1f, \"p99\": %.1f, \"max\": %.1f },\n"
 		"  \"connection_down_ms\": %.2f, \"connection_up_ms\": %.2f,\n"
 		"  \"rss_mib\": %zu, \"peak_rss_mib\": %zu\n}\n",
 		s->connections, s->connections * s->routes, s->tables, f->entries, f->groups,
-		f->rib_s, f->compile_s, f->maps_s, f->add_us[0], f->add_us[1], f->add_us[2],
-		f->delete_us[0], f->delete_us[1], f->delete_us[2], f->down_ms, f->up_ms, f->rss_mib,
-		f->peak_mib);
+		f->rib_s, f->compile_s, f->maps_s, f->plan_s, f->add_us[0], f->add_us[1],
+		f->add_us[2], f->delete_us[0], f->delete_us[1], f->delete_us[2], f->down_ms,
+		f->up_ms, f->rss_mib, f->peak_mib);
 	fclose(out);
 }
 
@@ -304,6 +321,7 @@ int main(int argc, char **argv)
 	f.rss_mib = memory("VmRSS:");
 	change_routes(&w, &s, &f);
 	lose_connection(&w, &f);
+	plan_slow_path(&w, &f);
 	f.peak_mib = memory("VmHWM:");
 	print_table(&s, &f);
 	if (s.json)

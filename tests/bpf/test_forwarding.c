@@ -378,6 +378,11 @@ static void running_out_of_groups_harms_what_is_forwarded(void **state)
 	assert_non_null(strstr(fw.alarm, "all 1 groups are in use"));
 	assert_int_equal(held, fw.gateway.held[0]);
 	assert_int_equal(0, naive->connections[1].route_count);
+	/* It is said for as long as it lasts. */
+	fw.alarms = 0;
+	assert_int_equal(0, forwarding_tunnels(&fw));
+	assert_int_equal(1, fw.alarms);
+	assert_non_null(strstr(fw.alarm, "all 1 groups are in use"));
 	expect_everywhere(ADDRESSES);
 	expect_edges(&first);
 	expect_edges(&second);
