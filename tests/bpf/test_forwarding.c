@@ -420,6 +420,108 @@ static void what_found_no_group_is_forgotten(void **state)
 	close_world();
 }
 
+/* ---- in the middle of a change that found no room ---- */
+
+static void copy_tables(const struct fib *from, struct fib *to)
+{
+	to->tables = on_heap(from->tables, from->count, sizeof(*to->tables));
+	to->count = from->count;
+	for (size_t i = 0; i < from->count; i++) {
+		to->tables[i].routes = (struct trie){ 0 };
+		to->tables[i].answers = (struct answers){ 0 };
+		table_copy(&from->tables[i], &to->tables[i]);
+	}
+}
+
+static void expect_old_or_new_from_program(const struct fib *old, const struct fib *now,
+					   size_t table, const struct address *a)
+{
+	uint32_t id = fw.gateway.fib.tables[table].id;
+	struct fib_answer was = fib_lookup(fib_find(old, id), a, NULL);
+	struct fib_answer is = fib_lookup(fib_find(now, id), a, NULL), got;
+	struct explain e;
+
+	ask(table, a, &e);
+	if (e.reason == REASON_SCOPE)
+		return;
+	got = said(&e);
+	assert_true(fib_answer_equal(&got, &was) || fib_answer_equal(&got, &is));
+}
+
+struct midway {
+	const struct fib *old, *now;
+	size_t table;
+};
+
+static int expect_edges_midway(const struct prefix *p, void *data, void *context)
+{
+	const struct midway *m = context;
+	struct address last;
+
+	(void)data;
+	last_address(p, &last);
+	expect_old_or_new_from_program(m->old, m->now, m->table, &p->address);
+	expect_old_or_new_from_program(m->old, m->now, m->table, &last);
+	return 0;
+}
+
+static void expect_midway(const struct fib *old, const struct fib *now)
+{
+	struct midway m = { old, now, 0 };
+
+	for (; m.table < fw.gateway.fib.count; m.table++) {
+		uint32_t id = fw.gateway.fib.tables[m.table].id;
+
+		trie_walk(&fib_find(old, id)->routes, NULL, expect_edges_midway, &m);
+		trie_walk(&fib_find(now, id)->routes, NULL, expect_edges_midway, &m);
+		for (int i = 0; i < 100; i++) {
+			struct address a = any_address();
+
+			expect_old_or_new_from_program(old, now, m.table, &a);
+		}
+	}
+}
+
+/* All connections at once, so that much changes and much depends on another. True: it got stuck. */
+static bool change_without_room(void)
+{
+	struct gateway *g = &fw.gateway;
+	struct fib old, now;
+	bool stuck;
+
+	copy_tables(&g->fib, &old);
+	g->groups.limit = g->groups.used;
+	for (size_t i = 0; i < 2 * CONNECTIONS; i++)
+		fw.down[i] = !(naive->up[i] = any(2));
+	stuck = forwarding_tunnels(&fw) == -ENOSPC;
+	assert_int_equal(0, fib_compile(&g->rib, &now));
+	expect_midway(&old, &now);
+	g->groups.limit = MAX_GROUPS;
+	assert_int_equal(0, forwarding_tunnels(&fw));
+	for (size_t i = 0; i < now.count; i++)
+		expect_same_table(&now.tables[i], fib_find(&g->fib, now.tables[i].id));
+	fib_free(&old);
+	fib_free(&now);
+	return stuck;
+}
+
+static void a_change_that_gets_stuck_shows_a_third_answer(void **state)
+{
+	unsigned stuck = 0;
+
+	(void)state;
+	for (uint32_t n = 0; n < 5; n++) {
+		assert_int_equal(0, open_world(7100 + n, MAX_GROUPS));
+		associate();
+		for (int i = 0; i < 20; i++)
+			stuck += change_without_room();
+		expect_everywhere(ADDRESSES);
+		expect_same_entries();
+		close_world();
+	}
+	assert_in_range(stuck, 20, 100);
+}
+
 static void a_full_map_harms_what_is_forwarded(void **state)
 {
 	struct prefix first = test_prefix("85.0.0.0/24"), second = test_prefix("85.0.1.0/24");
@@ -469,6 +571,7 @@ int main(void)
 		cmocka_unit_test(groups_are_leaked),
 		cmocka_unit_test(running_out_of_groups_harms_what_is_forwarded),
 		cmocka_unit_test(what_found_no_group_is_forgotten),
+		cmocka_unit_test(a_change_that_gets_stuck_shows_a_third_answer),
 		cmocka_unit_test(a_full_map_harms_what_is_forwarded),
 		cmocka_unit_test(a_route_that_comes_or_goes_leaves_the_slow_path_alone),
 	};
