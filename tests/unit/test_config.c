@@ -661,7 +661,7 @@ static void a_suggestion_is_far_fetched(void **state)
 	static const char *const words[] = { "routes", "tunnels", "table", "bgp", "vrf" };
 	static const char *const rows[][2] = {
 		{ "route", "routes" }, { "rotues", "routes" }, { "tunel", "tunnels" },
-		{ "talbe", "table" },  { "bpg", "bgp" },       { "vfr", "vrf" },
+		{ "tabll", "table" },  { "bpg", "bgp" },       { "vfr", "vrf" },
 		{ "x", NULL },	       { "colour", NULL },     { "", NULL },
 		{ "Table", "table" },  { "tabletable", NULL },
 	};
