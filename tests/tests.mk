@@ -14,7 +14,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(T)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 CLI_TESTS   := $(wildcard tests/cli/*.sh)
 NETNS_TESTS := $(wildcard tests/netns/test_*.sh)
 
-$(T)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(ARCHIVES)
+$(T)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h tests/tools/*.h) $(ARCHIVES)
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -Iuser -o $@ $< \
 		$(ARCHIVES) -lyaml -lmnl -lcmocka
 
