@@ -73,9 +73,9 @@ static __always_inline void *at(const struct packet *p, __u32 offset, __u32 size
 	return here + size > p->end ? NULL : here;
 }
 
-static __always_inline int missing(const struct packet *p, __u32 upto)
+static __always_inline int missing(const struct packet *p, __u32 reach)
 {
-	return p->len < upto ? REASON_MALFORMED : SPLIT;
+	return p->len < reach ? REASON_MALFORMED : SPLIT;
 }
 
 static __always_inline bool is_vlan(__be16 ethertype)

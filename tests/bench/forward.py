@@ -1,25 +1,14 @@
-#SPDX - License - Identifier : GPL - 2.0 - only
-""
-	"
-	Forwarding without encryption : what a packet costs through Espalier,
-					beside the kernel's own routing in the same run.
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+Forwarding without encryption: what a packet costs through Espalier, beside the kernel's own routing in the same run.
 
-					a attachment → tunnel
-    : gen0 ══veth══ eth1[forwarding] tun101,
-      tun102(TUN : no link header, like an xfrm interface) b tunnel → attachment
-    : gen0 ══veth══ tun101[forwarding] eth1(TAP; the veth shows a link header to tc and
-							 comes through NAPI,
-						 like an xfrm interface)
+  a  attachment → tunnel:   gen0 ══veth══ eth1 [forwarding] tun101, tun102    (TUN: no link header, like an xfrm interface)
+  b  tunnel → attachment:   gen0 ══veth══ tun101 [forwarding] eth1            (TAP; the veth shows a link header to tc and
+                                                                               comes through NAPI, like an xfrm interface)
 
-	      The generator(forward.bpf.c) redirects live frames into gen0
-		      .The packets end at the filter of the last TUN
-	      or TAP device,
-      the same in every method,
-      which looks at each of them
-    : length,
-      TTL one less,
-      next hop's MAC address. One packet that did not get there,
-      and the benchmark fails.Each method has a network namespace of its own; all take turns in every round.
+The generator (forward.bpf.c) redirects live frames into gen0. The packets end at the filter of the last TUN or TAP device,
+the same in every method, which looks at each of them: length, TTL one less, next hop's MAC address. One packet that did
+not get there, and the benchmark fails. Each method has a network namespace of its own; all take turns in every round.
 
   generator  an XDP program on the first device drops: making packets, and carrying them to the gateway
   skb        a tc program there drops: the same, and the kernel's skb
@@ -59,43 +48,21 @@ WORK = "/run/bench-forward"
 
 IN_MAC, GENERATOR_MAC, OUT_MAC, NEXT_MAC = (f"02:00:00:00:01:0{n}" for n in range(1, 5))
 HOSTS = [f"10.1.0.{n}" for n in range(2, 202)]  # of the VPC
+CASES = {"a": "attachment → tunnel", "b": "tunnel → attachment"}
+FIRST = {"a": "eth1", "b": "tun101"}  # the device that packets come in by
 METHODS = {"a": ("generator", "skb", "kernel", "kernel_l3", "steer", "steer_tc"),
            "b": ("generator", "skb", "kernel", "steer")}
-CASES = {"a": "attachment → tunnel", "b": "tunnel → attachment"}
 
 YAML = """
-gateway: {
-	{
-limits:
-		none
-	}}
+gateway: {{ limits: none }}
 transit_router:
   tables:
-    main: {
-	{
-learn:
-		[ vpc - a, dc - 1 ]
-	}}
+    main: {{ learn: [vpc-a, dc-1] }}
 attachments:
-  vpc-a: {
-	{
-type:
-		vpc, device : eth1, cidrs : [10.1.0.0 / 24], association : main, xdp:
-		{
-			xdp
-		}
-	}}
-  dc-1:  {
-	{
-type:
-		vpn, connection : dc - 1, association : main
-	}}
+  vpc-a: {{ type: vpc, device: eth1, cidrs: [10.1.0.0/24], association: main, xdp: {xdp} }}
+  dc-1:  {{ type: vpn, connection: dc-1, association: main }}
 customer_gateways:
-  dc-1: {
-	{
-addresses:
-		[ 203.0.113.10, 203.0.113.11 ]
-	}}
+  dc-1: {{ addresses: [203.0.113.10, 203.0.113.11] }}
 connections:
   dc-1:
     customer_gateway: dc-1
@@ -103,14 +70,7 @@ connections:
     routes: [{routes}]
     tunnels:
       - {{ name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10 }}
-      - {
-{
-	name : two,
-	if_id : 102,
-	device : tun102,
-	local_address : 198.51.100.2,
-	remote_address : 203.0.113.11
-}}
+      - {{ name: two, if_id: 102, device: tun102, local_address: 198.51.100.2, remote_address: 203.0.113.11 }}
 """
 
 
@@ -132,8 +92,8 @@ def wait_for(what, condition):
             fail(f"did not happen within {DEADLINE} s: {what}")
         time.sleep(0.05)
 
-#-- -- routes and \
-	flows -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- --
+
+# ---- routes and flows ----------------------------------------------------------------------------------------------
 
 def usable(prefix):
     own = ("10.0.0.0/8", "198.51.100.0/24", "203.0.113.0/24")
@@ -172,7 +132,8 @@ def write_flows(routes, path, back):
             source, destination = (far, near) if back else (near, far)
             f.write(source[0] + destination[0] + struct.pack("!HH", source[1], destination[1]))
 
-#-- -- the grounds -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -
+
+# ---- the grounds ---------------------------------------------------------------------------------------------------
 
 class Ground:
     """One case by one method: a namespace, its devices, what forwards there, and the driver that sends."""
@@ -184,7 +145,7 @@ class Ground:
         self.forwards = method not in ("generator", "skb")
         self.daemon = self.driver = None
         self.sent = 0
-        self.samples = {}  # size → list of rounds
+        self.samples = {}  # size → (CPU ns, wall ns) of each round
 
     def build(self, routes):
         os.makedirs(self.dir)
@@ -201,9 +162,9 @@ class Ground:
     def sh(self, script):
         return run("ip", "netns", "exec", self.name, "sh", "-ec", script)
 
-#Without XDP a veth takes redirected frames only with GRO on; on for every method, as on a real NIC.
+    # Without XDP a veth takes redirected frames only with GRO on; it is on for every method, as on a real NIC.
     def make_devices(self):
-        first = "eth1" if self.case == "a" else "tun101"
+        first = FIRST[self.case]
         self.sh(f"""
             sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
             ip link set lo up
@@ -215,13 +176,10 @@ class Ground:
             self.sh("ip link add tun102 type veth peer name gen1; ip link set tun102 up; ip link set gen1 up")
 
     def start_driver(self):
-        first = "eth1" if self.case == "a" else "tun101"
         command = [f"{BUILD}/tests/bench/forward", "--flows", f"{WORK}/flows-{self.case}", "--cpu", str(CPU),
                    "--out", "gen0", "--to-mac", IN_MAC]
-        if self.method == "generator":
-            command += ["--drop", f"xdp:{first}"]
-        elif self.method == "skb":
-            command += ["--drop", f"tc:{first}"]
+        if not self.forwards:
+            command += ["--drop", f"{'xdp' if self.method == 'generator' else 'tc'}:{FIRST[self.case]}"]
         elif self.case == "a":
             command += ["--sink", "tun:tun101", "--sink", "tun:tun102"]
         else:
@@ -233,17 +191,17 @@ class Ground:
             fail(f"{self.name}: the driver did not start")
         self.libbpf = words[1].lstrip("v")
 
-#No queue anywhere : xfrm interfaces and veth have none.
+    # No queue anywhere: xfrm interfaces and veth have none.
     def settle_devices(self):
         self.sh("""
-            sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
+            sysctl -qw net.ipv4.conf.all.rp_filter=0
             for d in eth1 tun101 tun102; do
                 sysctl -qw net.ipv4.conf.$d.rp_filter=0
             done""")
-        for device in ("tun101", "tun102") if self.case == "a" else ("eth1",):
-            self.sh(f"tc qdisc replace dev {device} root noqueue; ip link set {device} up")
         if self.case == "b":
             self.sh(f"ip link set eth1 address {OUT_MAC}")
+        for device in ("tun101", "tun102") if self.case == "a" else ("eth1",):
+            self.sh(f"tc qdisc replace dev {device} root noqueue; ip link set {device} up")
         self.sh("ip link set tun101 mtu 1400; ip link set tun102 mtu 1400; ip address add 10.1.0.1/24 dev eth1")
         neighbours = "".join(f"neigh add {h} lladdr {NEXT_MAC} nud permanent dev eth1\n" for h in HOSTS)
         run("ip", "-n", self.name, "-batch", "-", text=neighbours)
@@ -278,9 +236,9 @@ class Ground:
                 "--local", f"198.51.100.{n}", "--remote", f"203.0.113.{9 + n}",
                 "--spi-in", f"0x{n}01", "--spi-out", f"0x{n}02", "--inside", "46")
         wait_for("the routes are active", lambda: self.active(len(routes)))
-        modes = {a["name"]: a.get("xdp") for a in self.ask("show", "attachments")}
-        if self.case == "a" and modes["vpc-a"] != ("native" if xdp == "native" else "tc"):
-            fail(f"{self.name}: vpc-a runs as {modes['vpc-a']}")
+        mode = next(a["xdp"] for a in self.ask("show", "attachments") if a["name"] == "vpc-a")
+        if mode != ("native" if xdp == "native" else "tc"):
+            fail(f"{self.name}: vpc-a runs as {mode}")
 
     def ask(self, *words):
         if self.daemon.poll() is not None:
@@ -294,10 +252,10 @@ class Ground:
         rows = self.ask("show", "routes", "--table", "main") or []
         return sum(r["attachment"] == "dc-1" and r["state"] == "active" for r in rows) >= count
 
-#-- -- measuring -- --
+    # ---- measuring ----
 
     def send(self, size):
-        """ns of CPU time per packet; fails unless every packet came out where it should."""
+        """CPU and wall ns per packet; fails unless every packet came out where it should."""
         self.driver.stdin.write(f"{size} {PACKETS}\n")
         self.driver.stdin.flush()
         line = self.driver.stdout.readline()
@@ -337,7 +295,8 @@ class Ground:
             self.daemon.send_signal(signal.SIGTERM)
             self.daemon.wait(DEADLINE)
 
-#-- -- the report -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- --
+
+# ---- the report ----------------------------------------------------------------------------------------------------
 
 def cpu_model():
     with open("/proc/cpuinfo") as f:
@@ -345,33 +304,34 @@ def cpu_model():
     return found.group(1) if found else platform.machine()
 
 
+def net_ratio(row, method, floor):
+    base = row[f"{floor}_ns"]
+    return (row["kernel_ns"] - base) / (row[f"{method}_ns"] - base)
+
+
 def row_of(case, size, grounds, host):
     of = {g.method: g for g in grounds if g.case == case}
-    row = {"case":
-case, "size":
-	size}
+    row = {"case": case, "size": size}
     for method, g in of.items():
         row[f"{method}_ns"] = round(statistics.median(g.figures(size)), 1)
-    floor, skb = row["generator_ns"], row["skb_ns"]
-    row["net_ratio"] = round((row["kernel_ns"] - floor) / (row["steer_ns"] - floor), 3)
-    row["net_ratio_skb"] = round((row["kernel_ns"] - skb) / (row["steer_ns"] - skb), 3)
-    row["rounds"] = {
-m: [round(v, 1) for v in g.figures(size)] for m, g in of.items()}
-    row["wall_ns"] = {
-m: round(statistics.median(g.figures(size, 1)), 1) for m, g in of.items()}
+    row["net_ratio"] = round(net_ratio(row, "steer", "generator"), 3)
+    row["net_ratio_skb"] = round(net_ratio(row, "steer", "skb"), 3)
+    row["rounds"] = {m: [round(v, 1) for v in g.figures(size)] for m, g in of.items()}
+    row["wall_ns"] = {m: round(statistics.median(g.figures(size, 1)), 1) for m, g in of.items()}
     row["host"] = host
     return row
 
 
+def name_of(row):
+    return f"{row['case']}  {CASES[row['case']]:<20}{row['size']:>6}"
+
+
 def ns(row, method):
-    return f"{row[f'{method}_ns']:9.0f}" if f"{method}_ns" in row else f"{'-':>9}"
+    return f"{row[f'{method}_ns']:>10.0f}" if f"{method}_ns" in row else f"{'-':>10}"
 
 
 def ratio(row, method, floor):
-    if f"{method}_ns" not in row:
-        return f"{'-':>6}"
-    base = row[f"{floor}_ns"]
-    return f"{(row['kernel_ns'] - base) / (row[f'{method}_ns'] - base):6.2f}"
+    return f"{net_ratio(row, method, floor):>10.2f}" if f"{method}_ns" in row else f"{'-':>10}"
 
 
 def spread(row):
@@ -382,17 +342,15 @@ def report(rows, host, routes):
     methods = METHODS["a"]
     print(f"\nForwarding without encryption: ns of CPU time per packet, generator included; median of {ROUNDS} rounds")
     print(f"kernel {host['kernel']}, {host['cpu']}, CPU {CPU} of {os.cpu_count()}, libbpf {host['libbpf']}, "
-          f"{routes} routes, {FLOWS} flows, load {host['load']}")
-    print(f"\n{'case':<22}{'bytes':>6}" + "".join(f"{m:>10}" for m in methods) + f"{'spread':>8}")
+          f"{routes} routes, {FLOWS} flows, load {host['load']}\n")
+    print(f"{'case':<23}{'bytes':>6}" + "".join(f"{m:>10}" for m in methods) + f"{'spread':>8}")
     for row in rows:
-        print(f"{row['case']} {CASES[row['case']]:<20}{row['size']:>6}" +
-              "".join(f" {ns(row, m)}" for m in methods) + f"{spread(row):>8.0%}")
-    print("\nKernel routing's cost as a multiple of Espalier's, net of the floor (above 1: Espalier is cheaper)")
-    print(f"{'case':<22}{'bytes':>6}{'floor: generator':>24}{'floor: skb':>24}")
-    print(" " * 28 + f"{'steer':>16}{'tc alone':>8}" * 2)
+        print(name_of(row) + "".join(ns(row, m) for m in methods) + f"{spread(row):>8.0%}")
+    print("\nKernel routing's cost (5-tuple hash) as a multiple of Espalier's, net of a floor; above 1: Espalier is cheaper")
+    print(f"{'':<29}" + "".join(f"{f'floor: {f}':>20}" for f in ("generator", "skb")))
+    print(f"{'case':<23}{'bytes':>6}" + f"{'steer':>10}{'steer_tc':>10}" * 2)
     for row in rows:
-        print(f"{row['case']} {CASES[row['case']]:<20}{row['size']:>6}" +
-              "".join(f"{ratio(row, 'steer', f):>16}{ratio(row, 'steer_tc', f):>8}" for f in ("generator", "skb")))
+        print(name_of(row) + "".join(ratio(row, m, f) for f in ("generator", "skb") for m in ("steer", "steer_tc")))
 
 
 def wall_over_cpu(rows):
@@ -404,12 +362,11 @@ def measure(routes):
     try:
         for g in grounds:
             g.build(routes)
-        for g in grounds:  # neighbours, caches, pages
+        for g in grounds:  # caches, pages
             g.send(SIZES[0])
         for number in range(ROUNDS):
             for size in SIZES:
-                turn = number % len(grounds)
-                for g in grounds[turn:] + grounds[:turn]:
+                for g in grounds[number:] + grounds[:number]:
                     g.round(size)
             print(f"round {number + 1} of {ROUNDS}", file=sys.stderr, flush=True)
         for g in grounds:
@@ -430,8 +387,8 @@ def main():
     for case in METHODS:
         write_flows(routes, f"{WORK}/flows-{case}", back=case == "b")
     grounds = measure(routes)
-    host = {"kernel": platform.release(), "cpu": cpu_model(), "libbpf": grounds[0].libbpf,
-            "load": f"{os.getloadavg()[0]:.1f}"}
+    host = {"kernel": platform.release(), "cpu": cpu_model(), "libbpf": grounds[0].libbpf, "routes": len(routes),
+            "load": round(os.getloadavg()[0], 1)}
     rows = [row_of(case, size, grounds, host) for case in METHODS for size in SIZES]
     report(rows, host, len(routes))
     print(f"\nWall time was up to {wall_over_cpu(rows):.2f} times CPU time (others ran on this CPU, or its hypervisor did).")

@@ -220,7 +220,7 @@ static uint64_t counted(const struct bench *b)
 /* One pass in which each run's verdict is looked at: each destination once. */
 static void prove(struct bench *b, const struct frame *f, int decided, uint32_t count)
 {
-	uint8_t out[4096];
+	uint8_t out[4096] = { 0 };
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct xdp_md ctx = { .ingress_ifindex = b->ifindex, .data_end = (uint32_t)f->len };

@@ -308,7 +308,7 @@ static size_t receive_host1(uint8_t *out, size_t size, uint16_t *tag)
 static void assert_through_tunnel(const struct packet_spec *spec)
 {
 	static struct frame in, hop;
-	uint8_t got[4096];
+	uint8_t got[4096] = { 0 };
 	size_t n;
 
 	frame_build(spec, &in);
@@ -321,8 +321,8 @@ static void assert_through_tunnel(const struct packet_spec *spec)
 
 static void assert_frame(const struct frame *hop, uint16_t tag)
 {
-	uint8_t got[4096];
-	uint16_t got_tag;
+	uint8_t got[4096] = { 0 };
+	uint16_t got_tag = 0;
 	size_t n = receive_host1(got, sizeof(got), &got_tag);
 
 	assert_int_equal(n, ETH_HEADER_LEN + hop->l3_len);
