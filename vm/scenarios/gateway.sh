@@ -296,14 +296,26 @@ sigterm_leaves_forwarding_on() {
 	espalier_up
 }
 
+# Everything of ours that is still there, as text.
+remains() {
+	[ ! -e "$espalier_pins" ] || find "$espalier_pins"
+	in_ns gateway ip link show | grep -E 'xfrm101|xfrm102|vrf1001|xdp' || true
+	in_ns gateway ip rule show | awk -F: '$1 > 0 && $1 < 1000'
+	in_ns gateway ip -6 rule show | awk -F: '$1 > 0 && $1 < 1000'
+	in_ns gateway ip route show table all proto 77
+	in_ns gateway ip -6 route show table all proto 77
+	in_ns gateway tc filter show dev eth1 ingress
+}
+
 cleanup_leaves_nothing() {
+	local left
 	espalier_down
 	espalier_cleanup
-	[ ! -e "$espalier_pins" ]
-	not sh -c "nsenter --net=/run/netns/gateway ip link show | grep -E 'xfrm101|xfrm102|vrf1001|xdp'"
-	[ -z "$(in_ns gateway ip rule show | awk -F: '$1 > 0 && $1 < 1000')" ]
-	[ -z "$(in_ns gateway ip -6 rule show | awk -F: '$1 > 0 && $1 < 1000')" ]
-	[ -z "$(in_ns gateway ip route show table all proto 77)" ]
+	left=$(remains)
+	if [ -n "$left" ]; then
+		complain "still there: $left"
+		return 1
+	fi
 }
 
 # ---- the order of events ------------------------------------------------------------------------------------------------
