@@ -47,6 +47,8 @@ test-netns: $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event ## the real 
 test-vm: ## real strongSwan and real ESP in a virtual machine
 	@BUILD=$(BUILD) tests/run vm 2400 $(VM_DIR)/test
 
+include tests/bench/forward.mk
+
 .PHONY: fuzz
 fuzz: $(FUZZ) ## fuzz each decoder for ten minutes
 	@for f in $(FUZZ); do tests/fuzz/run 600 $$f || exit 1; done

@@ -36,7 +36,7 @@ struct header {
 _Static_assert(sizeof(struct header) == HEADER_WORDS * 8, "header");
 
 /* Set by the driver before each run. */
-__u64 header_words[HEADER_WORDS]; /* a whole header with addresses, ports and checksum 0 */
+__u64 header_words[HEADER_WORDS]; /* a header with addresses, ports and checksum 0 */
 __u32 header_sum;		  /* of its IP header's 16-bit words */
 __u32 out_ifindex;
 __u32 frame_len;
@@ -58,7 +58,8 @@ static __always_inline __u16 checksum(const struct flow *f)
 	return ~sum;
 }
 
-/* The page may be an old packet's, with what its receiver wrote: the header is always new. */
+/* The page may be an old packet's, with what its receiver wrote: the header is
+ * always new. */
 SEC("xdp")
 int generate(struct xdp_md *ctx)
 {
@@ -116,7 +117,7 @@ static __always_inline bool arrived(struct __sk_buff *skb)
 		return false;
 	if (bpf_skb_load_bytes_relative(skb, 0, &ip, sizeof(ip), BPF_HDR_START_NET))
 		return false;
-	if (ip.ttl != 63 || ip.protocol != IPPROTO_UDP)
+	if (ip.ttl != TTL - 1 || ip.protocol != IPPROTO_UDP)
 		return false;
 	if (!sink_l2_len)
 		return true;
@@ -126,6 +127,8 @@ static __always_inline bool arrived(struct __sk_buff *skb)
 SEC("socket")
 int sink(struct __sk_buff *skb)
 {
+	if (skb->protocol != bpf_htons(ETH_P_IP))
+		return 0; /* the kernel's own neighbour discovery and the like */
 	if (!arrived(skb))
 		tally.other++;
 	else

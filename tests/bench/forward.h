@@ -7,14 +7,17 @@
 
 #define FLOWS 65536
 #define SINKS 2
+#define TTL   64 /* as packets are made */
 
-/* One packet's fields that differ from flow to flow, as on the wire. forward.py writes them. */
+/* One packet's fields that differ from flow to flow, as on the wire. forward.py
+ * writes them. */
 struct flow {
 	__be32 source, destination;
 	__be16 source_port, destination_port;
 };
 
-/* Ethernet, IPv4 and UDP (42 bytes), and the first 6 bytes of payload, as words. */
+/* Ethernet, IPv4 and UDP (42 bytes), and the first 6 bytes of payload, as
+ * words. */
 #define HEADER_WORDS 6
 
 struct tally {
