@@ -24,8 +24,8 @@ A run's figure is the CPU time of the sending thread per packet: the whole way r
 the machine is left out, but not its traces in caches and on a shared core. Those only add: of a round's runs the fastest
 counts, and the result is the median of the rounds.
 
-Not the kernel at its fastest: early demux is on, as it is by default. Not Espalier at its fastest either: in b it asks
-whether the source belongs to the connection, which `kernel` does not and `kernel_rpf` does.
+The methods are not alike in two points: the kernel's early demux is on, as it is by default, and in b Espalier asks whether
+the source belongs to the connection, which `kernel` does not and `kernel_rpf` does.
 
 Environment: BUILD, ROUTES=FILE (one prefix per line), ROUNDS, PACKETS (of one run), RUNS (in a round).
 """
