@@ -56,7 +56,7 @@ $(BUILD)/%.o: %.c
 $(BUILD)/gateway.bpf.o: bpf/gateway.bpf.c $(wildcard bpf/*.h include/*.h)
 	$(call say,BPF,$@)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
-	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@.tmp && mv $@.tmp $@
+	$(call say,SKEL,$@){ echo '/* NOLINTBEGIN: generated */'; $(BPFTOOL) gen skeleton $< name $(subst .,_,$(notdir $*))_bpf; echo '/* NOLINTEND */'; } > $@.tmp && mv $@.tmp $@
 $(BUILD)/user/io/dataplane.o: $(SKEL)
 
 $(BUILD)/man/%: doc/%.scd
@@ -88,6 +88,6 @@ include tests/tests.mk
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile tests/tests.mk | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) 2>/dev/null | column -t -s '|'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -21,8 +21,6 @@ test-bpf: $(BPF_TESTS) ## the loaded dataplane: packet in; verdict, packet out a
 # The steering decision beside bpf_fib_lookup.
 $(BUILD)/tests/bench/%.bpf.o: tests/bench/%.bpf.c tests/bench/%.h
 	$(call say,BPF,$@)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -Itests/bench -c -o $@ $<
-$(BUILD)/tests/bench/%.skel.h: $(BUILD)/tests/bench/%.bpf.o
-	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
 $(BUILD)/tests/bench/lookup: tests/bench/lookup.c $(BUILD)/tests/bench/lookup.skel.h $(SKEL) \
 		$(BUILD)/tests/bpf/packet.o $(BUILD)/libcore.a
 	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -Wno-missing-field-initializers -I$(BUILD)/tests/bench -Iuser \

@@ -53,11 +53,12 @@ include tests/bench/forward.mk
 fuzz: $(FUZZ) ## fuzz each decoder for ten minutes
 	@for f in $(FUZZ); do tests/fuzz/run 600 $$f || exit 1; done
 
-C_FILES   = $(shell git ls-files '*.c' '*.h')
+BENCH_SKELS := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard tests/bench/*.bpf.c))
+C_FILES   = $(shell git ls-files "*.c" "*.h")
 SH_FILES  = $(shell git ls-files | xargs grep -lE '^\#!.*(bash|sh)$$' --)
 .PHONY: lint format
-lint: $(SKEL) ## everything that can be said about the source without running it
-	tests/lint $(CLANG_FORMAT) $(CLANG_TIDY) "$(filter-out $(WARN),$(ALL_CFLAGS)) -Iuser" $(C_FILES) -- $(SH_FILES)
+lint: $(SKEL) $(BENCH_SKELS) ## everything that can be said about the source without running it
+	tests/lint $(CLANG_FORMAT) $(CLANG_TIDY) "$(filter-out $(WARN),$(ALL_CFLAGS)) -Iuser -I$(T)/bench" $(C_FILES) -- $(SH_FILES)
 
 format: ## clang-format in place
 	$(CLANG_FORMAT) -i $(C_FILES)

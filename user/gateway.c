@@ -591,7 +591,8 @@ static int load_config(struct gateway *g)
 	return err;
 }
 
-/* A first start that failed leaves nothing behind; one over a running dataplane leaves that alone. */
+/* A first start that failed leaves nothing behind; one over a running dataplane leaves that alone.
+ */
 static void undo_start(struct gateway *g)
 {
 	if (g->started && !g->inherited)

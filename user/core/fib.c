@@ -108,8 +108,8 @@ static struct fib_answer table_answer(const struct rib *r, const struct fib_tabl
 }
 
 /* The innermost of the routes emitted so far that encloses `p`; they form a stack. */
-static const struct fib_answer *enclosing(const struct fib_table *t, size_t *stack, size_t *depth,
-					  const struct prefix *p)
+static const struct fib_answer *enclosing(const struct fib_table *t, const size_t *stack,
+					  size_t *depth, const struct prefix *p)
 {
 	static const struct fib_answer none = { .kind = FIB_NONE };
 
