@@ -8,4 +8,5 @@
 	for ((el) = (head); (el) && ((tmp) = (el)->next, 1); (el) = (tmp))
 #define HASH_ITER(hh, head, el, tmp) \
 	for ((el) = (head); (el) && ((tmp) = (el)->hh.next, 1); (el) = (tmp))
-#define HASH_FIND(hh, head, key, len, out) ((out) = (head))
+#define HASH_FIND(hh, head, key, len, out)   ((out) = (head))
+#define mnl_attr_for_each(attr, nlh, offset) for ((attr) = (void *)(nlh); (attr);)
