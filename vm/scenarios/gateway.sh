@@ -305,8 +305,8 @@ sigterm_leaves_forwarding_on() {
 remains() {
 	[ ! -e "$espalier_pins" ] || find "$espalier_pins"
 	in_ns gateway ip link show | grep -E 'xfrm101|xfrm102|vrf1001|xdp' || true
-	in_ns gateway ip rule show | awk -F: '$1 > 0 && $1 < 1000'
-	in_ns gateway ip -6 rule show | awk -F: '$1 > 0 && $1 < 1000'
+	in_ns gateway ip rule show | grep 'proto 77' || true
+	in_ns gateway ip -6 rule show | grep 'proto 77' || true
 	in_ns gateway ip route show table all proto 77
 	in_ns gateway ip -6 route show table all proto 77
 	in_ns gateway tc filter show dev eth1 ingress
