@@ -5,6 +5,7 @@ BUILD   ?= build
 PREFIX  ?= /usr/local
 DESTDIR ?=
 V       ?= 0
+PACKAGES ?= $(shell sed 's/\#.*//' packages.debian)
 
 CLANG   ?= clang-19
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
@@ -64,7 +65,7 @@ $(BUILD)/man/%: doc/%.scd
 
 .PHONY: deps
 deps: ## install the Debian packages that this needs (packages.debian)
-	$(Q)missing=; for p in $$(sed 's/#.*//' packages.debian); do \
+	$(Q)missing=; for p in $(PACKAGES); do \
 		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$p"; \
 	done; \
 	[ -z "$$missing" ] || { echo "installing$$missing"; \
