@@ -168,20 +168,41 @@ static void build_links(struct host_builder *b)
 	}
 }
 
-/* Is anything IPv6 behind this gateway? If not, nothing of IPv6 is switched. */
-static bool has_ipv6(const struct host_builder *b)
+/* Sorted, IPv6 last. The gateway's own addresses lead nobody through it. */
+static bool leads_ipv6(const struct fib_table *t)
 {
-	for (size_t i = 0; i < b->fib->count; i++) {
-		const struct fib_table *t = &b->fib->tables[i];
+	for (size_t i = t->count; i > 0; i--) {
+		const struct fib_route *r = &t->routes[i - 1];
 
-		/* Sorted, IPv6 last. */
-		if (t->count && t->routes[t->count - 1].prefix.address.family == AF_INET6)
+		if (r->prefix.address.family != AF_INET6)
+			return false;
+		if (r->answer.kind != FIB_LOCAL)
 			return true;
 	}
+	return false;
+}
+
+static bool any_ipv6(const struct config_prefix *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].prefix.address.family == AF_INET6)
+			return true;
+	return false;
+}
+
+/* Is anything IPv6 behind this gateway, now or once its tunnels are up? If not, nothing of IPv6 is
+ * switched, and a host with IPv6 disabled will do. */
+static bool has_ipv6(const struct host_builder *b)
+{
+	for (size_t i = 0; i < b->fib->count; i++)
+		if (leads_ipv6(&b->fib->tables[i]))
+			return true;
 	for (size_t i = 0; i < b->c->attachment_count; i++)
-		for (size_t j = 0; j < b->c->attachments[i].cidr_count; j++)
-			if (b->c->attachments[i].cidrs[j].prefix.address.family == AF_INET6)
-				return true;
+		if (any_ipv6(b->c->attachments[i].cidrs, b->c->attachments[i].cidr_count))
+			return true;
+	for (size_t i = 0; i < b->c->connection_count; i++)
+		if (any_ipv6(b->c->connections[i].routes, b->c->connections[i].route_count))
+			return true;
 	return false;
 }
 
@@ -212,7 +233,7 @@ static void tunnel_sysctls(struct host_builder *b, const char *device, bool ipv6
  */
 static void build_sysctls(struct host_builder *b)
 {
-	bool ipv6 = has_ipv6(b);
+	bool ipv6 = b->ipv6;
 
 	if (ipv6 && !b->facts->force_forwarding)
 		host_add_sysctl(b, "1", "all", "ipv6", "forwarding");
@@ -229,6 +250,7 @@ int host_plan_build(const struct config *c, const struct ids *ids, const struct 
 {
 	struct host_builder b = { .c = c, .ids = ids, .fib = fib, .facts = facts };
 
+	b.ipv6 = has_ipv6(&b);
 	build_links(&b);
 	build_sysctls(&b);
 	host_build_routes(&b);
