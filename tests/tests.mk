@@ -49,7 +49,10 @@ test-vm: ## real strongSwan and real ESP in a virtual machine
 
 include tests/bench/forward.mk
 
-.PHONY: fuzz
+.PHONY: fuzz soak
+soak: fuzz ## what takes longer: ten minutes of fuzzing each decoder, the gateway's scenario three times
+	@for i in 1 2 3; do $(VM_DIR)/test gateway || exit 1; done
+
 fuzz: $(FUZZ) ## fuzz each decoder for ten minutes
 	@for f in $(FUZZ); do tests/fuzz/run 600 $$f || exit 1; done
 
