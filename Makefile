@@ -5,6 +5,7 @@ BUILD   ?= build
 PREFIX  ?= /usr/local
 DESTDIR ?=
 V       ?= 0
+PACKAGES ?= $(shell sed 's/\#.*//' packages.debian)
 
 CLANG   ?= clang-19
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
@@ -56,7 +57,7 @@ $(BUILD)/%.o: %.c
 $(BUILD)/gateway.bpf.o: bpf/gateway.bpf.c $(wildcard bpf/*.h include/*.h)
 	$(call say,BPF,$@)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
-	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@.tmp && mv $@.tmp $@
+	$(call say,SKEL,$@){ echo '/* NOLINTBEGIN: generated */'; $(BPFTOOL) gen skeleton $< name $(subst .,_,$(notdir $*))_bpf; echo '/* NOLINTEND */'; } > $@.tmp && mv $@.tmp $@
 $(BUILD)/user/io/dataplane.o: $(SKEL)
 
 $(BUILD)/man/%: doc/%.scd
@@ -64,7 +65,7 @@ $(BUILD)/man/%: doc/%.scd
 
 .PHONY: deps
 deps: ## install the Debian packages that this needs (packages.debian)
-	$(Q)missing=; for p in $$(sed 's/#.*//' packages.debian); do \
+	$(Q)missing=; for p in $(PACKAGES); do \
 		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$p"; \
 	done; \
 	[ -z "$$missing" ] || { echo "installing$$missing"; \
@@ -88,6 +89,6 @@ include tests/tests.mk
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile tests/*.mk | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) 2>/dev/null | column -t -s '|'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

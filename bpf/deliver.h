@@ -23,8 +23,9 @@
 struct parcel {
 	__u32 attachment; /* that it came from */
 	__u32 target;
-	__u32 bytes; /* of IP */
-	__u8 l2_len; /* bytes before IP without tags: 14, or 0 */
+	__u32 packets; /* on the wire: segments of one are many */
+	__u32 bytes;   /* of IP */
+	__u8 l2_len;   /* bytes before IP without tags: 14, or 0 */
 	__u8 tags;
 	bool v6;
 };
@@ -34,10 +35,9 @@ static __always_inline __u32 wire_packets(const struct __sk_buff *skb)
 	return skb->gso_segs ? skb->gso_segs : 1;
 }
 
-static __always_inline int drop(struct __sk_buff *skb, const struct parcel *parcel,
-				enum reason reason)
+static __always_inline int drop(const struct parcel *parcel, enum reason reason)
 {
-	count_reason(parcel->attachment, reason, wire_packets(skb), parcel->bytes);
+	count_reason(parcel->attachment, reason, parcel->packets, parcel->bytes);
 	return TC_ACT_SHOT;
 }
 
@@ -53,14 +53,13 @@ static __always_inline int pop_tags(struct __sk_buff *skb, __u8 tags)
 static __always_inline int into_tunnel(struct __sk_buff *skb, const struct parcel *parcel)
 {
 	const struct tunnel *t = bpf_map_lookup_elem(&tunnels, &parcel->target);
-	__u32 packets = wire_packets(skb);
 
 	if (!t || !t->ifindex)
-		return drop(skb, parcel, REASON_STALE);
+		return drop(parcel, REASON_STALE);
 	if (pop_tags(skb, parcel->tags))
-		return drop(skb, parcel, REASON_REWRITE);
-	count_reason(parcel->attachment, REASON_TO_TUNNEL, packets, parcel->bytes);
-	count_tunnel(parcel->target, DIRECTION_OUT, packets, parcel->bytes);
+		return drop(parcel, REASON_REWRITE);
+	count_reason(parcel->attachment, REASON_TO_TUNNEL, parcel->packets, parcel->bytes);
+	count_tunnel(parcel->target, DIRECTION_OUT, parcel->packets, parcel->bytes);
 	return bpf_redirect(t->ifindex, 0);
 }
 
@@ -90,18 +89,17 @@ static __always_inline int to_neighbour(struct __sk_buff *skb, const struct parc
 {
 	const struct device *d = bpf_map_lookup_elem(&devices, &parcel->target);
 	struct bpf_redir_neigh nh = {};
-	__u32 packets = wire_packets(skb);
 
 	if (!d || !d->ifindex)
-		return drop(skb, parcel, REASON_STALE);
+		return drop(parcel, REASON_STALE);
 	/* While the inner of two tags is in the frame, the kernel takes it for the network header.
 	 */
 	if (pop_tags(skb, parcel->tags) || neighbour(skb, d, parcel->v6, &nh) ||
 	    (!parcel->l2_len && bpf_skb_change_head(skb, ETH_HLEN, 0)) ||
 	    (d->push_vlan && bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), d->push_vlan)))
-		return drop(skb, parcel, REASON_REWRITE);
-	count_reason(parcel->attachment, REASON_TO_DEVICE, packets, parcel->bytes);
-	count_device(parcel->target, packets, parcel->bytes);
+		return drop(parcel, REASON_REWRITE);
+	count_reason(parcel->attachment, REASON_TO_DEVICE, parcel->packets, parcel->bytes);
+	count_device(parcel->target, parcel->packets, parcel->bytes);
 	return bpf_redirect_neigh(d->ifindex, &nh, sizeof(nh), 0);
 }
 

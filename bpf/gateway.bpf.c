@@ -99,6 +99,7 @@ static __always_inline int deliver_decided(struct __sk_buff *skb, const struct d
 	struct parcel parcel = {
 		.attachment = d->attachment,
 		.target = d->target,
+		.packets = wire_packets(skb),
 		.bytes = skb->len - l3,
 		.l2_len = ETH_HLEN,
 		.tags = tags_now(skb),
@@ -109,16 +110,22 @@ static __always_inline int deliver_decided(struct __sk_buff *skb, const struct d
 		return TC_ACT_UNSPEC; /* counted by XDP; other filters may follow, then the kernel
 				       */
 	if (tag != d->outer_vlan)
-		return drop(skb, &parcel, REASON_STALE);
+		return drop(&parcel, REASON_STALE);
 	return deliver(skb, d->reason, &parcel);
 }
 
+/* With the headers in the first buffer. If they cannot be had there, parsing will say SPLIT. */
 static __always_inline void packet_of_skb(struct __sk_buff *skb, struct packet *p)
 {
+	__u32 wanted = skb->len < MAX_HEADERS ? skb->len : MAX_HEADERS;
+
+	if ((void *)(long)skb->data + wanted > (void *)(long)skb->data_end)
+		bpf_skb_pull_data(skb, wanted);
 	p->data = (void *)(long)skb->data;
 	p->end = (void *)(long)skb->data_end;
 	p->len = skb->len;
 	p->gso_size = skb->gso_size;
+	p->packets = wire_packets(skb);
 }
 
 static __always_inline int conclude(struct __sk_buff *skb, const struct packet *p, int reason,
@@ -127,22 +134,23 @@ static __always_inline int conclude(struct __sk_buff *skb, const struct packet *
 	struct parcel parcel = {
 		.attachment = attachment,
 		.target = s->target,
+		.packets = p->packets,
 		.bytes = ip_bytes(p),
 		.l2_len = l2_len,
 		.tags = p->tags,
 		.v6 = p->v6,
 	};
 
-	if (reason < 0) /* SPLIT, and the headers could not be pulled in */
-		return drop(skb, &parcel, REASON_REWRITE);
+	if (reason < 0) /* SPLIT: headers too long to read, or no memory to pull them in */
+		reason = REASON_OPTIONS;
 	if (is_drop(reason))
-		return drop(skb, &parcel, reason);
+		return drop(&parcel, reason);
 	if (is_forward(reason)) {
 		if (tc_rewrite(skb, p))
-			return drop(skb, &parcel, REASON_REWRITE);
+			return drop(&parcel, REASON_REWRITE);
 		return deliver(skb, reason, &parcel);
 	}
-	count_reason(attachment, reason, wire_packets(skb), parcel.bytes);
+	count_reason(attachment, reason, p->packets, parcel.bytes);
 	return TC_ACT_UNSPEC;
 }
 
@@ -150,27 +158,21 @@ static __always_inline int conclude(struct __sk_buff *skb, const struct packet *
 static __always_inline int steer_attachment(struct __sk_buff *skb)
 {
 	const struct association *a;
-	struct packet p;
-	struct steering s;
-	int reason = SPLIT;
+	struct packet p = {};
+	struct steering s = {};
+	int reason;
 
-	for (int i = 0; i < 2 && reason == SPLIT; i++) {
-		if (i && bpf_skb_pull_data(skb, skb->len < MAX_HEADERS ? skb->len : MAX_HEADERS))
-			break;
-		p = (struct packet){};
-		s = (struct steering){};
-		packet_of_skb(skb, &p);
-		if (skb->vlan_present) {
-			p.outer_vlan = skb->vlan_tci & VLAN_ID_MASK;
-			p.tags = 1;
-		}
-		reason = parse_ethernet(&p);
-		a = association_of(skb->ifindex, &p);
-		if (!a) /* not ours: another VLAN of the device, which the host may well use */
-			return conclude(skb, &p, REASON_NOT_ATTACHED, NO_ATTACHMENT, ETH_HLEN, &s);
-		if (reason == GO_ON)
-			reason = steer(&p, a, &s);
+	packet_of_skb(skb, &p);
+	if (skb->vlan_present) {
+		p.outer_vlan = skb->vlan_tci & VLAN_ID_MASK;
+		p.tags = 1;
 	}
+	reason = parse_ethernet(&p);
+	a = association_of(skb->ifindex, &p);
+	if (!a) /* not ours: another VLAN of the device, which the host may well use */
+		return conclude(skb, &p, REASON_NOT_ATTACHED, NO_ATTACHMENT, ETH_HLEN, &s);
+	if (reason == GO_ON)
+		reason = steer(&p, a, &s);
 	return conclude(skb, &p, reason, a->attachment, ETH_HLEN, &s);
 }
 
@@ -190,23 +192,15 @@ int tc_tunnel(struct __sk_buff *skb)
 	struct packet p = {};
 	struct steering s = {};
 	const struct association *a = association_of(skb->ifindex, &p);
-	int reason = SPLIT;
+	int reason;
 
-	if (!a) { /* nothing but ours comes out of a tunnel */
-		p.len = skb->len;
+	packet_of_skb(skb, &p);
+	if (!a) /* nothing but ours comes out of a tunnel */
 		return conclude(skb, &p, REASON_NO_ASSOCIATION, NO_ATTACHMENT, 0, &s);
-	}
-	for (int i = 0; i < 2 && reason == SPLIT; i++) {
-		if (i && bpf_skb_pull_data(skb, skb->len < MAX_HEADERS ? skb->len : MAX_HEADERS))
-			break;
-		p = (struct packet){};
-		s = (struct steering){};
-		packet_of_skb(skb, &p);
-		reason = parse_link(&p, a, a->l2_len);
-		if (reason == GO_ON)
-			reason = steer(&p, a, &s);
-	}
-	count_tunnel(a->tunnel, DIRECTION_IN, wire_packets(skb), ip_bytes(&p));
+	reason = parse_link(&p, a, a->l2_len);
+	if (reason == GO_ON)
+		reason = steer(&p, a, &s);
+	count_tunnel(a->tunnel, DIRECTION_IN, p.packets, ip_bytes(&p));
 	return conclude(skb, &p, reason, a->attachment, a->l2_len, &s);
 }
 

@@ -5,9 +5,10 @@
  * ports. at() owns the bounds checks.
  *
  * Only the first buffer of a packet can be read directly. What lies inside the packet but beyond
- * that buffer gives SPLIT: XDP leaves such a packet to tc, and tc pulls the header in and begins
- * again. Nothing here writes: in the tc programs even one direct write would make the kernel
- * un-clone the packet before the program runs, and that loses XDP's metadata (see decision.h).
+ * that buffer gives SPLIT: XDP leaves such a packet to tc, tc pulls MAX_HEADERS in beforehand, and
+ * what even then is split (long chains of extension headers) goes to the kernel. Nothing here
+ * writes: in the tc programs even one direct write would make the kernel un-clone the packet before
+ * the program runs, and that loses XDP's metadata (see decision.h).
  */
 #ifndef ESPALIER_PARSE_H
 #define ESPALIER_PARSE_H
@@ -31,13 +32,14 @@
 #define IPV4_FRAGMENT  0x3fff /* more fragments, or an offset */
 #define MAX_EXTENSIONS 6
 #define EXTENSION_MIN  8
-#define MAX_HEADERS    256 /* how much tc pulls in when a header is split */
+#define MAX_HEADERS    128 /* how much tc has pulled into the first buffer */
 
 struct packet {
 	void *data;	  /* the link header */
 	void *end;	  /* of the first buffer */
 	__u32 len;	  /* from data to the end of the last buffer */
 	__u32 gso_size;	  /* 0, or a packet of segments with so much payload each (tc) */
+	__u32 packets;	  /* on the wire (tc) */
 	__u32 l3;	  /* offset of the IP header */
 	__u32 l3_len;	  /* of the IP packet, as its header says */
 	__u32 l4;	  /* offset of what follows IP and its extension headers */
@@ -71,9 +73,9 @@ static __always_inline void *at(const struct packet *p, __u32 offset, __u32 size
 	return here + size > p->end ? NULL : here;
 }
 
-static __always_inline int missing(const struct packet *p, __u32 upto)
+static __always_inline int missing(const struct packet *p, __u32 reach)
 {
-	return p->len < upto ? REASON_MALFORMED : SPLIT;
+	return p->len < reach ? REASON_MALFORMED : SPLIT;
 }
 
 static __always_inline bool is_vlan(__be16 ethertype)

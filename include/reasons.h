@@ -22,7 +22,7 @@
 	X(OTHER_HOST, KERNEL, "other-host", "frame for another MAC address")                    \
 	X(LOCAL, KERNEL, "local", "address of the gateway itself [D14]")                        \
 	X(SCOPE, KERNEL, "scope", "multicast, broadcast or link-local destination [D14]")       \
-	X(OPTIONS, KERNEL, "ip-options", "IP options or a hop-by-hop header [D14]")             \
+	X(OPTIONS, KERNEL, "ip-options", "IP options, hop-by-hop or very long headers [D14]")   \
 	X(TTL, KERNEL, "ttl", "TTL or hop limit of 1 or less [D14]")                            \
 	X(TOO_BIG, KERNEL, "too-big", "larger than the next hop's MTU; the kernel answers")     \
 	X(NO_ROUTE_PASS, KERNEL, "no-route-pass", "no route, and on_no_route is pass [D8]")     \

@@ -4,7 +4,6 @@
 
 BPF_TESTS  := $(patsubst tests/bpf/%.c,$(BUILD)/tests/bpf/%,$(wildcard tests/bpf/test_*.c))
 BPF_PARTS  := $(BUILD)/tests/bpf/packet.o $(BUILD)/tests/bpf/world.o
-BENCHES    := $(BUILD)/tests/bench/lookup
 
 # What a row of a table leaves out is the usual.
 $(BUILD)/tests/bpf/%.o: tests/bpf/%.c $(SKEL)
@@ -22,3 +21,15 @@ $(BUILD)/tests/bpf/test_forwarding: $(FORWARDING)
 .PHONY: test-bpf
 test-bpf: $(BPF_TESTS) ## the loaded dataplane: packet in; verdict, packet out and counters
 	@BUILD=$(BUILD) tests/run bpf 300 $(BPF_TESTS)
+
+# The steering decision beside bpf_fib_lookup.
+$(BUILD)/tests/bench/%.bpf.o: tests/bench/%.bpf.c tests/bench/%.h
+	$(call say,BPF,$@)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -Itests/bench -c -o $@ $<
+$(BUILD)/tests/bench/lookup: tests/bench/lookup.c $(BUILD)/tests/bench/lookup.skel.h $(SKEL) \
+		$(BUILD)/tests/bpf/packet.o $(BUILD)/libcore.a
+	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -Wno-missing-field-initializers -I$(BUILD)/tests/bench -Iuser \
+		-o $@ $< $(BUILD)/tests/bpf/packet.o $(BUILD)/libcore.a -lbpf
+
+.PHONY: bench-lookup
+bench-lookup: $(BUILD)/tests/bench/lookup ## the steering decision in ns, beside bpf_fib_lookup
+	$(Q)mkdir -p $(BUILD)/bench && $< $(BUILD)/bench/lookup.json

@@ -15,7 +15,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(T)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 CLI_TESTS   := $(wildcard tests/cli/*.sh)
 NETNS_TESTS := $(wildcard tests/netns/test_*.sh)
 
-$(T)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(ARCHIVES)
+$(T)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h tests/tools/*.h) $(ARCHIVES)
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -Iuser -o $@ $< \
 		$(ARCHIVES) -lyaml -lmnl -lcmocka
 
@@ -52,15 +52,21 @@ test-netns: $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event $(T)/stream 
 test-vm: ## real strongSwan and real ESP in a virtual machine
 	@BUILD=$(BUILD) tests/run vm 2400 $(VM_DIR)/test
 
-.PHONY: fuzz
+include tests/bench/forward.mk
+
+.PHONY: fuzz soak
+soak: fuzz ## what takes longer: ten minutes of fuzzing each decoder, the gateway's scenario three times
+	@for i in 1 2 3; do $(VM_DIR)/test gateway || exit 1; done
+
 fuzz: $(FUZZ) ## fuzz each decoder for ten minutes
 	@for f in $(FUZZ); do tests/fuzz/run 600 $$f || exit 1; done
 
-C_FILES   = $(shell git ls-files '*.c' '*.h')
+BENCH_SKELS := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard tests/bench/*.bpf.c))
+C_FILES   = $(shell git ls-files "*.c" "*.h")
 SH_FILES  = $(shell git ls-files | xargs grep -lE '^\#!.*(bash|sh)$$' --)
 .PHONY: lint format
-lint: $(SKEL) ## everything that can be said about the source without running it
-	tests/lint $(CLANG_FORMAT) $(CLANG_TIDY) "$(filter-out $(WARN),$(ALL_CFLAGS)) -Iuser" $(C_FILES) -- $(SH_FILES)
+lint: $(SKEL) $(BENCH_SKELS) ## everything that can be said about the source without running it
+	tests/lint $(CLANG_FORMAT) $(CLANG_TIDY) "$(filter-out $(WARN),$(ALL_CFLAGS)) -Iuser -I$(T)/bench" $(C_FILES) -- $(SH_FILES)
 
 format: ## clang-format in place
 	$(CLANG_FORMAT) -i $(C_FILES)

@@ -157,7 +157,7 @@ static int locate_tunnel(struct gateway *g, struct gateway_tunnel *t)
 	return err;
 }
 
-/* The kernel's VLAN device on `parent` with this id, or nothing. */
+/* The kernel's VLAN device on `parent` with this id (0: any), or nothing. out may be NULL. */
 static bool find_vlan(struct gateway *g, uint32_t parent, uint16_t id, struct host_link *out)
 {
 	struct host_link *links;
@@ -168,8 +168,8 @@ static bool find_vlan(struct gateway *g, uint32_t parent, uint16_t id, struct ho
 		return false;
 	for (size_t i = 0; i < count && !found; i++) {
 		found = !strcmp(links[i].kind, "vlan") && links[i].parent == parent &&
-			links[i].vlan == id;
-		if (found)
+			(!id || links[i].vlan == id);
+		if (found && out)
 			*out = links[i];
 	}
 	free(links);
@@ -274,12 +274,27 @@ static uint8_t association_flags(const struct gateway *g, bool l3)
 	return flags;
 }
 
-static bool device_has_tags(const struct gateway *g, uint32_t ifindex)
+static unsigned tag_count(const struct config_attachment *a)
 {
+	return !!a->vlans[0] + !!a->vlans[1];
+}
+
+/* Does the device carry frames with more tags than this attachment's: another attachment's, or of
+ * VLAN devices of the host? */
+static bool carries_more_tags(struct gateway *g, size_t attachment)
+{
+	const struct config_attachment *a = &g->config.attachments[attachment];
+	uint32_t ifindex = g->attachments[attachment].ifindex;
+	struct host_link vlan;
+
 	for (size_t i = 0; i < g->config.attachment_count; i++)
-		if (g->attachments[i].ifindex == ifindex && g->config.attachments[i].vlans[0])
+		if (g->attachments[i].ifindex == ifindex &&
+		    tag_count(&g->config.attachments[i]) > tag_count(a))
 			return true;
-	return false;
+	if (tag_count(a) == 0)
+		return find_vlan(g, ifindex, 0, NULL);
+	return tag_count(a) == 1 && find_vlan(g, ifindex, a->vlans[0], &vlan) &&
+	       find_vlan(g, vlan.ifindex, 0, NULL);
 }
 
 static void want_attachment(struct wanted *w, size_t i)
@@ -299,7 +314,7 @@ static void want_attachment(struct wanted *w, size_t i)
 		.flags = association_flags(w->g, run->l3),
 		.l2_len = run->l3 ? 0 : ETH_HEADER_LEN,
 	};
-	if (!a->vlans[0] && device_has_tags(w->g, run->ifindex))
+	if (carries_more_tags(w->g, i))
 		e->value.flags |= ASSOCIATION_TAGGED_TOO;
 	memcpy(e->value.mac, run->mac, sizeof(run->mac));
 	w->count++;

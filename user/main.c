@@ -148,8 +148,9 @@ static int wait_until_ready(pid_t child, int pipe_end)
 	return EXIT_FAILURE;
 }
 
-static int run_in_background(struct gateway_options *options)
+static int run_in_background(const struct gateway_options *options)
 {
+	struct gateway_options child_options = *options;
 	int ends[2];
 	pid_t child;
 
@@ -163,9 +164,9 @@ static int run_in_background(struct gateway_options *options)
 	}
 	close(ends[0]);
 	setsid();
-	options->ready = report_ready;
-	options->ready_context = &ends[1];
-	return gateway_run(options);
+	child_options.ready = report_ready;
+	child_options.ready_context = &ends[1];
+	return gateway_run(&child_options);
 }
 
 int main(int argc, char **argv)

@@ -308,7 +308,7 @@ static size_t receive_host1(uint8_t *out, size_t size, uint16_t *tag)
 static void assert_through_tunnel(const struct packet_spec *spec)
 {
 	static struct frame in, hop;
-	uint8_t got[4096];
+	uint8_t got[4096] = { 0 };
 	size_t n;
 
 	frame_build(spec, &in);
@@ -321,8 +321,8 @@ static void assert_through_tunnel(const struct packet_spec *spec)
 
 static void assert_frame(const struct frame *hop, uint16_t tag)
 {
-	uint8_t got[4096];
-	uint16_t got_tag;
+	uint8_t got[4096] = { 0 };
+	uint16_t got_tag = 0;
 	size_t n = receive_host1(got, sizeof(got), &got_tag);
 
 	assert_int_equal(n, ETH_HEADER_LEN + hop->l3_len);
@@ -684,21 +684,29 @@ static void a_restart_detaches_or_forgets(void **state)
 	assert_int_equal(counted(ROOM, REASON_TO_TUNNEL).packets, 2);
 }
 
-/* New XDP program, old tc program, as in the middle of a restart: the decision is understood. */
+/* New XDP program, old tc program, as in the middle of a restart: the decision is understood. The
+ * new program is had by way of another device. */
 static void halfway_through_a_restart_a_packet_hops_twice(void **state)
 {
 	const struct packet_spec spec = { V4_OUT };
-	char path[128];
 	struct dataplane *old = plane;
-	int link;
+	uint32_t before = xdp_program(vpc0);
+	char path[128];
+	int link, program;
+	bool native;
 
 	(void)state;
 	open_plane();
+	assert_int_equal(dataplane_attach_device(plane, vpc1, DATAPLANE_XDP_NATIVE, &native), 0);
+	program = bpf_prog_get_fd_by_id(xdp_program(vpc1));
 	snprintf(path, sizeof(path), "%s/xdp_%u", pins, vpc0);
 	link = bpf_obj_get(path);
-	assert_true(link >= 0);
-	assert_through_tunnel(&spec);
+	assert_true(program >= 0 && link >= 0);
+	assert_int_equal(bpf_link_update(link, program, NULL), 0);
+	assert_int_not_equal(xdp_program(vpc0), before);
 	close(link);
+	close(program);
+	assert_through_tunnel(&spec);
 	dataplane_close(old);
 	assert_through_tunnel(&spec);
 	assert_int_equal(counted(ROOM, REASON_TO_TUNNEL).packets, 2);

@@ -67,13 +67,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	if (data[0] & 2)
 		t.if_id_out = 102;
-	aligned = malloc(len); /* exactly as long as the input: the fence stands at its end */
-	if (!aligned || phase2_new(&p))
+	aligned = malloc(len - 1 ? len - 1 : 1); /* exactly: the fence stands at its end */
+	if (!aligned || phase2_new(&p) || phase2_watch(p, 1, &t, 1))
 		abort();
 	memcpy(aligned, data + 1, len - 1);
-	aligned = realloc(aligned, len - 1 ? len - 1 : 1);
-	if (!aligned || phase2_watch(p, 1, &t, 1))
-		abort();
 	run(p, data[0], aligned, len - 1);
 	phase2_free(p);
 	free(aligned);

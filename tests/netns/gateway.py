@@ -26,6 +26,7 @@ STATE = "/run/espalier-test"
 SOCKET = f"{STATE}/control.sock"
 REPLAY = f"{STATE}/xfrm.sock"
 CONFIG = f"{STATE}/espalier.yaml"
+NOTIFY = f"{STATE}/notify.sock"
 PINS = "/sys/fs/bpf/espalier"
 HOST = "10.1.0.2"
 HOST6 = "fd00:1::2"
@@ -163,6 +164,8 @@ class Gateway:
         self.daemon = None
         run("mount -t tmpfs run /run && mount -t sysfs sysfs /sys && mount -t bpf bpf /sys/fs/bpf")
         os.makedirs(STATE)
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(NOTIFY)
         run("""ip link set lo up
                sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
                ip link add eth0 type veth peer name far0
@@ -187,12 +190,22 @@ class Gateway:
             f.write(YAML % {"xdp": xdp, "routes": routes})
 
     def start(self):
-        env = dict(os.environ, ESPALIER_XFRM_REPLAY=REPLAY)
+        env = dict(os.environ, ESPALIER_XFRM_REPLAY=REPLAY, NOTIFY_SOCKET=NOTIFY)
         self.log = open(f"{STATE}/log", "a")
-        self.daemon = subprocess.Popen(
-            [f"{BUILD}/tests/espalierd-replay", "--foreground", "--config", CONFIG, "--socket", SOCKET,
-             "--bpffs", PINS, "--state-dir", STATE], env=env, stdout=self.log, stderr=self.log)
+        self.daemon = subprocess.Popen(self.command("--foreground"), env=env, stdout=self.log, stderr=self.log)
         wait_for("espalierd answers", self.answers)
+
+    @staticmethod
+    def command(*words):
+        return [f"{BUILD}/tests/espalierd-replay", *words, "--config", CONFIG, "--socket", SOCKET, "--bpffs", PINS,
+                "--state-dir", STATE]
+
+    def notified(self):
+        """What systemd would have been told since the last question."""
+        said = []
+        while select.select([self.notify], [], [], 0)[0]:
+            said += self.notify.recv(4096).decode().splitlines()
+        return said
 
     def answers(self):
         assert self.daemon.poll() is None, "espalierd ended: " + open(f"{STATE}/log").read()
@@ -520,6 +533,37 @@ def a_recreated_tunnel_device_is_found_again():
     G.tun["tun101"].expect(hop(packet))
 
 
+def systemd_is_told_when_it_forwards_and_when_it_stops():
+    G.notified()
+    G.stop()
+    assert "STOPPING=1" in G.notified()
+    G.start()
+    assert "READY=1" in G.notified()
+
+
+def without_foreground_it_returns_when_it_forwards():
+    G.stop()
+    env = dict(os.environ, ESPALIER_XFRM_REPLAY=REPLAY)
+    with open(f"{STATE}/log", "a") as log:
+        assert subprocess.run(G.command(), env=env, stdout=log, stderr=log, timeout=DEADLINE).returncode == 0
+    status = G.cli("status")
+    assert status["ready"]
+    os.kill(status["pid"], signal.SIGTERM)
+    wait_for("the daemon in the background ends", lambda: not os.path.exists(f"/proc/{status['pid']}"))
+    G.start()
+
+
+def where_ipv6_is_disabled_ipv4_works():
+    G.stop()
+    run("sysctl -qw net.ipv6.conf.tun101.disable_ipv6=1 net.ipv6.conf.tun102.disable_ipv6=1")
+    with open(CONFIG, "w") as f:
+        f.write((YAML % {"xdp": "native", "routes": "10.50.0.0/16"}).replace(', "fd00:1::/64"', ""))
+    G.start()
+    packet = flow(2900)
+    G.vpc.send(frame(packet))
+    G.tun["tun101"].expect(hop(packet))
+
+
 def cleanup_removes_everything():
     G.stop()
     run([f"{BUILD}/tests/espalierd-replay", "--cleanup", "--socket", SOCKET, "--bpffs", PINS, "--state-dir", STATE])
@@ -540,7 +584,8 @@ STORIES = [
     fragments_of_one_datagram_take_one_tunnel, a_lost_tunnel_moves_its_flows_only,
     a_killed_daemon_leaves_everything_running, a_restart_over_a_lost_tunnel_notices, both_lost_means_withdrawn_and_silent,
     without_xdp_tc_alone_does_the_same, a_wrong_configuration_leaves_the_daemon_alone, a_second_daemon_refuses,
-    a_recreated_tunnel_device_is_found_again, cleanup_removes_everything,
+    a_recreated_tunnel_device_is_found_again, systemd_is_told_when_it_forwards_and_when_it_stops,
+    without_foreground_it_returns_when_it_forwards, where_ipv6_is_disabled_ipv4_works, cleanup_removes_everything,
 ]
 
 

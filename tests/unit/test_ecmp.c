@@ -74,7 +74,7 @@ static unsigned fair_share(const struct member_set *set, uint16_t tunnel)
 		if (set->members[i].tunnel == tunnel)
 			own = set->members[i].weight;
 	}
-	return own * GROUP_BUCKETS < sum ? 1 : own * GROUP_BUCKETS / sum;
+	return sum && own * GROUP_BUCKETS >= sum ? own * GROUP_BUCKETS / sum : 1;
 }
 
 static void assert_only_members(const struct group *g, const struct member_set *set)

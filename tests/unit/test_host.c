@@ -588,12 +588,28 @@ static void ipv6_is_switched_on_for_ipv4_alone(void **state)
 {
 	(void)state;
 	world.attachments[0].cidr_count = 1;
+	world.connections[0].route_count = 1;
+	for (size_t i = 0; i < 2; i++)
+		fixture_withdraw(&world.fib_tables[i], "2001:db8:50::/48");
+	fixture_withdraw(&world.fib_tables[0], "2001:db8:1::/48");
+	/* That the gateway has an IPv6 address of its own changes nothing. */
+	fixture_route(&world.fib_tables[0], "2001:db8:2::1/128",
+		      (struct fib_answer){ .kind = FIB_LOCAL });
+	build();
+	for (size_t i = 0; i < plan.sysctl_count; i++)
+		assert_null(strstr(plan.sysctls[i].path, "ipv6"));
+	assert_null(route(DC_TABLE, "::/0", HOST_METRIC_DEFAULT + 1));
+}
+
+static void ipv6_is_switched_off_while_its_routes_are_withdrawn(void **state)
+{
+	(void)state;
+	world.attachments[0].cidr_count = 1;
 	for (size_t i = 0; i < 2; i++)
 		fixture_withdraw(&world.fib_tables[i], "2001:db8:50::/48");
 	fixture_withdraw(&world.fib_tables[0], "2001:db8:1::/48");
 	build();
-	for (size_t i = 0; i < plan.sysctl_count; i++)
-		assert_null(strstr(plan.sysctls[i].path, "ipv6"));
+	assert_non_null(sysctl_value("net/ipv6/conf/vpc/forwarding"));
 }
 
 static void strict_reverse_path_filtering_drops_the_other_tunnels_answers(void **state)
@@ -651,6 +667,7 @@ int main(void)
 		story(forwarding_is_off_where_it_is_needed_or_on_where_not),
 		story(every_device_becomes_a_router_where_one_would_do),
 		story(ipv6_is_switched_on_for_ipv4_alone),
+		story(ipv6_is_switched_off_while_its_routes_are_withdrawn),
 		story(strict_reverse_path_filtering_drops_the_other_tunnels_answers),
 	};
 

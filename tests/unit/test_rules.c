@@ -15,7 +15,7 @@ static const char bgp_base[] =
 		 /*  5 */ "      routes: [{ destination: 10.9.0.0/16, blackhole: true }]\n"
 		 /*  6 */ "attachments:\n"
 		 /*  7 */ "  vpc-a: { type: vpc, device: eth1, cidrs: [10.1.0.0/16], association: "
-			  "main }\n"
+		 "main }\n"
 		 /*  8 */ "  dc-1: { type: vpn, connection: dc-1, association: main }\n"
 		 /*  9 */ "customer_gateways:\n"
 		 /* 10 */ "  dc-1: { addresses: [203.0.113.10, 203.0.113.11], asn: 65001 }\n"

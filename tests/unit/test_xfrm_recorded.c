@@ -32,8 +32,10 @@ static void load(struct recording *r, const char *what, const char *kernel)
 
 	snprintf(path, sizeof(path), DATA "%s-%s.bin", what, kernel);
 	f = fopen(path, "rb");
-	if (!f)
+	if (!f) {
 		fail_msg("%s: tests run in the root of the checkout", path);
+		return;
+	}
 	r->len = fread(r->bytes, 1, sizeof(r->bytes), f);
 	fclose(f);
 	assert_true(r->len > 0 && r->len < sizeof(r->bytes));
@@ -87,7 +89,7 @@ static void watch(struct transcript *t)
 
 static void play(struct transcript *t, const char *what, const char *kernel)
 {
-	struct recording r;
+	struct recording r = { .len = 0 };
 	unsigned malformed = 0;
 
 	load(&r, what, kernel);

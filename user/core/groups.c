@@ -11,7 +11,8 @@ int groups_init(struct groups *g, size_t limit)
 
 	if (!list)
 		return -ENOMEM;
-	*g = (struct groups){ .list = list, .limit = limit };
+	g->list = list;
+	g->limit = limit;
 	return 0;
 }
 

@@ -168,15 +168,30 @@ static void build_links(struct host_builder *b)
 	}
 }
 
-/* Is anything IPv6 behind this gateway? If not, nothing of IPv6 is switched. */
+static bool any_ipv6(const struct config_prefix *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].prefix.address.family == AF_INET6)
+			return true;
+	return false;
+}
+
+/*
+ * Is anything IPv6 behind this gateway, now or once its tunnels are up? If not, nothing of IPv6 is
+ * switched, and a host with IPv6 disabled will do. That the gateway has an IPv6 address of its own
+ * does not count.
+ */
 static bool has_ipv6(const struct host_builder *b)
 {
-	for (size_t i = 0; i < b->fib->count; i++)
-		if (trie_has_family(&b->fib->tables[i].routes, AF_INET6))
-			return true;
 	for (size_t i = 0; i < b->c->attachment_count; i++)
-		for (size_t j = 0; j < b->c->attachments[i].cidr_count; j++)
-			if (b->c->attachments[i].cidrs[j].prefix.address.family == AF_INET6)
+		if (any_ipv6(b->c->attachments[i].cidrs, b->c->attachments[i].cidr_count))
+			return true;
+	for (size_t i = 0; i < b->c->connection_count; i++)
+		if (any_ipv6(b->c->connections[i].routes, b->c->connections[i].route_count))
+			return true;
+	for (size_t i = 0; i < b->c->table_count; i++)
+		for (size_t k = 0; k < b->c->tables[i].route_count; k++)
+			if (any_ipv6(&b->c->tables[i].routes[k].destination, 1))
 				return true;
 	return false;
 }
@@ -208,7 +223,7 @@ static void tunnel_sysctls(struct host_builder *b, const char *device, bool ipv6
  */
 static void build_sysctls(struct host_builder *b)
 {
-	bool ipv6 = has_ipv6(b);
+	bool ipv6 = b->ipv6;
 
 	if (ipv6 && !b->facts->force_forwarding)
 		host_add_sysctl(b, "1", "all", "ipv6", "forwarding");
@@ -225,6 +240,7 @@ int host_plan_build(const struct config *c, const struct ids *ids, const struct 
 {
 	struct host_builder b = { .c = c, .ids = ids, .fib = fib, .facts = facts };
 
+	b.ipv6 = has_ipv6(&b);
 	build_links(&b);
 	build_sysctls(&b);
 	host_build_routes(&b);

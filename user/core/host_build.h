@@ -21,6 +21,7 @@ struct host_builder {
 	const struct ids *ids;
 	const struct fib *fib;
 	const struct host_facts *facts;
+	bool ipv6; /* anything IPv6 is behind this gateway */
 	struct host_plan plan;
 	struct host_run *runs;
 	size_t run_count;

@@ -213,7 +213,7 @@ static void tunnel_routes(struct host_builder *b, const struct config_connection
 		struct host_route r = { .table = conn->kernel_table,
 					.metric = HOST_METRIC_DEFAULT + 1 + (uint32_t)i };
 
-		for (size_t f = 0; f < 2; f++) {
+		for (size_t f = 0; f < 1u + b->ipv6; f++) {
 			r.prefix = default_prefix(families[f]);
 			add_through(b, &r, t);
 		}

@@ -43,6 +43,8 @@ static void mark_watchers(struct phase2 *p, const struct interface *i)
 {
 	const struct watcher *w;
 
+	if (!i)
+		return;
 	DL_FOREACH (i->watchers, w)
 		phase2_mark(p, w->tunnel);
 }
@@ -77,19 +79,15 @@ static void hang_sa(struct phase2 *p, struct sa_entry *e, struct interface *i)
 {
 	struct interface *was = e->interface;
 
-	if (was == i) {
-		mark_watchers(p, i);
+	mark_watchers(p, was);
+	mark_watchers(p, i);
+	if (was == i)
 		return;
-	}
-	if (was) {
-		mark_watchers(p, was);
+	if (was)
 		DL_DELETE(was->sas, e);
-	}
-	e->interface = i;
-	if (i) {
+	if (i)
 		DL_APPEND(i->sas, e);
-		mark_watchers(p, i);
-	}
+	e->interface = i;
 	phase2_interface_put(p, was);
 }
 
@@ -197,19 +195,15 @@ static void hang_policy(struct phase2 *p, struct policy_entry *e, struct interfa
 {
 	struct interface *was = e->interface;
 
-	if (was == i) {
-		mark_watchers(p, i);
+	mark_watchers(p, was);
+	mark_watchers(p, i);
+	if (was == i)
 		return;
-	}
-	if (was) {
-		mark_watchers(p, was);
+	if (was)
 		DL_DELETE(was->policies, e);
-	}
-	e->interface = i;
-	if (i) {
+	if (i)
 		DL_APPEND(i->policies, e);
-		mark_watchers(p, i);
-	}
+	e->interface = i;
 	phase2_interface_put(p, was);
 }
 

@@ -152,11 +152,6 @@ void *trie_longest(const struct trie *t, const struct address *a, unsigned max_l
 	return best ? best->data : NULL;
 }
 
-bool trie_has_family(const struct trie *t, uint8_t family)
-{
-	return *root_of(t, &(struct address){ .family = family });
-}
-
 static int walk(const struct trie_node *n, trie_fn fn, void *context)
 {
 	int err = 0;

@@ -35,7 +35,8 @@ void host_close(struct host *h);
 /*
  * Makes the kernel equal to `want`, touching only what differs. `old` is the plan of the last
  * host_apply() that returned 0: its routes are then taken as present, which saves dumping them.
- * After a link went down or was deleted pass NULL: the kernel drops routes without a word.
+ * After a link came, went, or changed between up and down pass NULL: the kernel drops routes
+ * without a word, and routes through a device that is down are written as if it were not there.
  *
  * Everything that fails is noted (host_error()) and the rest is still done; returns 0 or the first
  * -errno. Order: what ends in unreachable first, then links, sysctls, addresses, routes, rules;

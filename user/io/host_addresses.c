@@ -144,7 +144,7 @@ void host_addresses_add(struct host *h, const struct host_plan *want)
 	struct host_local_address *have;
 	size_t count;
 
-	if (read_addresses(h, &have, &count) < 0)
+	if (read_addresses(h, &have, &count))
 		return;
 	h->refused = address_refused;
 	for (size_t i = 0; i < want->address_count; i++) {
@@ -176,7 +176,7 @@ void host_addresses_remove(struct host *h, const struct host_plan *want)
 	struct host_local_address *have;
 	size_t count;
 
-	if (read_addresses(h, &have, &count) < 0)
+	if (read_addresses(h, &have, &count))
 		return;
 	h->refused = removal_refused;
 	for (size_t i = 0; i < count; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * How a YAML document becomes a struct config: tables of fields (config_schema.c) say which key is
- * decoded by what to where, config_walk.c follows mappings and lists, config_values.c reads values.
+ * decoded by what to where, config_walk.c follows mappings and lists, config_values.c and
+ * config_addresses.c read values.
  *
  * Decoders return nothing. What is wrong becomes a finding, the value keeps its default, and the
  * walk goes on: so one run finds everything. The mark of a value is stored before it is decoded, so
@@ -73,6 +74,8 @@ decode_fn decode_list;	  /* [{…}] → array of structs */
 /* config_values.c */
 decode_fn decode_number, decode_asn, decode_bool, decode_word, decode_duration;
 decode_fn decode_text, decode_name, decode_reference, decode_references;
+
+/* config_addresses.c */
 decode_fn decode_address, decode_prefix, decode_prefixes;
 decode_fn decode_vlans, decode_next_hops, decode_one_gateway_address, decode_gateway_addresses;
 
@@ -86,6 +89,12 @@ const char *scalar_text(struct decoder *d, const char *key, const char *expected
 /* Is it a mapping or a list, as wanted? Else the same finding. */
 bool is_container(struct decoder *d, const char *key, const char *expected, const yaml_node_t *node,
 		  yaml_node_type_t wanted);
+/* Explicit tags are refused; true with a finding. */
+bool has_tag(struct decoder *d, const char *key, const yaml_node_t *node);
+/* A decimal number in the field's range; else a finding. */
+bool read_number(struct decoder *d, const struct field *f, yaml_node_t *node, uint64_t *out);
+/* Is it a list that we may walk? */
+bool is_list(struct decoder *d, const char *key, const char *expected, yaml_node_t *node);
 /* Charges the budget; false, with one finding, when it is used up. */
 bool afford(struct decoder *d, size_t values, const yaml_node_t *node);
 size_t sequence_length(const yaml_node_t *node);

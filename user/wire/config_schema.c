@@ -112,6 +112,9 @@ static const struct field attachment_fields[] = {
 	END,
 };
 
+_Static_assert(sizeof(attachment_fields) / sizeof(*attachment_fields) <= MAX_FIELDS,
+	       "the longest of the tables");
+
 static const struct schema attachment_schema = {
 	.what = "an attachment",
 	.fields = attachment_fields,

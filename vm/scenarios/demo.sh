@@ -119,7 +119,14 @@ print_explained() { jq -r . "$figures/explained" 2>/dev/null || true; }
 
 flow_paths() { espalier_paths 10.1.0.2 10.50.0.2 21000 "$flows" 7001; } # the tunnel of each flow of the stream
 
+# Packets that the gateway itself lost: sent into a tunnel whose SAs were gone, or into a group without a live one.
+gateway_losses() {
+	espalier -j show drops | jq '[.[] | select(.reason == "tx-carrier" or .reason == "no-live-tunnel") | .packets] | add // 0'
+}
+
 losing_a_tunnel_moves_only_its_flows() {
+	local before
+	before=$(gateway_losses)
 	flow_paths >"$figures/paths.before"
 	stream_start failover vpc dc 10.50.0.2 7001 --flows "$flows" --from-port 21000 --rate "$rate" --seconds "$stream_seconds"
 	wait_for 30 "the stream flows" stream_flows
@@ -127,17 +134,19 @@ losing_a_tunnel_moves_only_its_flows() {
 	wait_for 10 "espalierd sees t0 down" espalier_sees_down t0
 	flow_paths >"$figures/paths.after"
 	stream_finish failover >/dev/null
-	figure failover "$(jq '{sent, lost, longest_gap_ms: .longest_flow_gap_ms}' "$ground_output/stream-failover.json")"
+	figure failover "$(jq --argjson here $(($(gateway_losses) - before)) \
+		'{sent, lost, lost_at_gateway: $here, longest_gap_ms: .longest_flow_gap_ms}' "$ground_output/stream-failover.json")"
 	figure moved "$(paste "$figures/paths.before" "$figures/paths.after" | awk '
 		$1 == "dc-1-1" { lost++; if ($2 == "dc-1-2") moved++ }
 		$1 == "dc-1-2" { other++; if ($2 == "dc-1-2") stayed++ }
 		END { printf "{\"on_lost\": %d, \"moved\": %d, \"on_other\": %d, \"stayed\": %d}", lost, moved, other, stayed }')"
 	jq -e '.on_lost > 0 and .moved == .on_lost' "$figures/moved" >/dev/null
-	# What was on its way into the SA that went is lost; half a second of the lost tunnel's share is the most allowed.
-	jq -e --argjson rate "$rate" '.sent > 5 * $rate and .lost < $rate / 4' "$figures/failover" >/dev/null
+	# The peer deletes its SAs first, and what is on its way to it is lost; then, here, what leaves between the kernel's
+	# message and our write. Both take as long as the emulated processors take; a second of the stream is the most allowed.
+	jq -e --argjson rate "$rate" '.sent > 5 * $rate and .lost < $rate' "$figures/failover" >/dev/null
 }
 stream_flows() { [ "$(espalier_carried t0 out)" -gt "$(($(jq '.["dc-1-1"]' "$figures/share") + 500))" ]; }
-print_failover() { jq -r '"\(.lost) of \(.sent) packets lost"' "$figures/failover" 2>/dev/null || true; }
+print_failover() { jq -r '"\(.lost) of \(.sent) packets lost (\(.lost_at_gateway) here)"' "$figures/failover" 2>/dev/null || true; }
 print_moved() { jq -r '"\(.moved) of \(.on_lost) moved, \(.stayed) of \(.on_other) stayed"' "$figures/moved" 2>/dev/null || true; }
 
 others_stayed_on_their_tunnel() { jq -e '.on_other > 0 and .stayed == .on_other' "$figures/moved" >/dev/null; }

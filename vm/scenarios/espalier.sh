@@ -35,8 +35,10 @@ TEXT
 espalier_up() # [OPTION…]
 {
 	[ -s "$espalier_config" ] || espalier_yaml >"$espalier_config"
-	process_start espalierd gateway "$espalier_build/espalierd" --foreground --config "$espalier_config" \
-		--socket "$espalier_socket" --bpffs "$espalier_pins" --runtime-dir "$ground_state/espalier-run" --state-dir "$ground_state/espalier-state" "$@"
+	# As the systemd unit does: what follows tunnels comes before what sends.
+	process_start espalierd gateway nice -n -10 "$espalier_build/espalierd" --foreground --config "$espalier_config" \
+		--socket "$espalier_socket" --bpffs "$espalier_pins" --runtime-dir "$ground_state/espalier-run" \
+		--state-dir "$ground_state/espalier-state" "$@"
 	if ! wait_for 60 "espalierd answers" espalier_answers; then
 		cat "$(process_log espalierd)" >&2
 		return 1

@@ -2,15 +2,18 @@
 //
 // stream: a UDP stream of numbered packets and the account of what became of them.
 //
-//   stream send --to ADDRESS --port PORT [--from ADDRESS] [--from-port PORT] [--flows N] [--rate PPS]
+//   stream send --to ADDRESS --port PORT [--from ADDRESS] [--from-port PORT] [--flows N] [--rate
+//   PPS]
 //               [--seconds S | --count N] [--size BYTES]
 //   stream recv --port PORT [--bind ADDRESS] [--settle MS] [--limit SECONDS] [--by-flow]
 //
-// Flow i leaves from source port from-port + i; --count is of all flows together. Every packet carries its flow, its number
-// within the flow. Both ends print one JSON object when they are done. The receiver is done once it got SIGTERM and then
-// nothing more has come for --settle milliseconds, or after --limit seconds: a silence alone does not end it, for silences
-// are what it measures. What the receiver calls lost is what is missing below the highest number seen of each flow; the
-// packets missing at a flow's end are known to the sender only, so the caller takes sent - unique (lib.sh does).
+// Flow i leaves from source port from-port + i; --count is of all flows together. Every packet
+// carries its flow, its number within the flow. Both ends print one JSON object when they are done.
+// The receiver is done once it got SIGTERM and then nothing more has come for --settle
+// milliseconds, or after --limit seconds: a silence alone does not end it, for silences are what it
+// measures. What the receiver calls lost is what is missing below the highest number seen of each
+// flow; the packets missing at a flow's end are known to the sender only, so the caller takes sent
+// - unique (lib.sh does).
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,8 +32,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAGIC 0x45535041u /* ESPA */
-#define MAX_FLOWS 1024
+#define MAGIC	    0x45535041u /* ESPA */
+#define MAX_FLOWS   1024
 #define MAX_NUMBERS (1u << 24) /* per flow */
 
 struct payload {
@@ -56,9 +59,13 @@ static void fail(const char *what)
 
 static void usage(const char *what)
 {
-	fprintf(stderr, "stream: %s\nusage: stream send --to ADDRESS --port PORT [--from ADDRESS] [--from-port PORT] [--flows N]"
-			" [--rate PPS] [--seconds S | --count N] [--size BYTES]\n"
-			"       stream recv --port PORT [--bind ADDRESS] [--settle MS] [--limit SECONDS] [--by-flow]\n", what);
+	fprintf(stderr,
+		"stream: %s\nusage: stream send --to ADDRESS --port PORT [--from ADDRESS] "
+		"[--from-port PORT] [--flows N]"
+		" [--rate PPS] [--seconds S | --count N] [--size BYTES]\n"
+		"       stream recv --port PORT [--bind ADDRESS] [--settle MS] [--limit SECONDS] "
+		"[--by-flow]\n",
+		what);
 	exit(2);
 }
 
@@ -70,7 +77,8 @@ static int64_t now_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static unsigned long number_of(const char *name, const char *text, unsigned long low, unsigned long high)
+static unsigned long number_of(const char *name, const char *text, unsigned long low,
+			       unsigned long high)
 {
 	char *end;
 	unsigned long value;
@@ -78,15 +86,19 @@ static unsigned long number_of(const char *name, const char *text, unsigned long
 	errno = 0;
 	value = strtoul(text, &end, 10);
 	if (errno || !*text || *end || value < low || value > high) {
-		fprintf(stderr, "stream: %s takes a number from %lu to %lu, not %s\n", name, low, high, text);
+		fprintf(stderr, "stream: %s takes a number from %lu to %lu, not %s\n", name, low,
+			high, text);
 		exit(2);
 	}
 	return value;
 }
 
-static void address_of(const char *text, unsigned int port, struct sockaddr_storage *address, socklen_t *length)
+static void address_of(const char *text, unsigned int port, struct sockaddr_storage *address,
+		       socklen_t *length)
 {
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_DGRAM }, *found;
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+				  .ai_socktype = SOCK_DGRAM },
+			*found;
 	char service[16];
 	int error;
 
@@ -129,7 +141,10 @@ static int run_send(const struct options *o)
 		if (sockets[i] < 0)
 			fail("socket");
 		setsockopt(sockets[i], SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-		address_of(o->from ? o->from : to.ss_family == AF_INET ? "0.0.0.0" : "::", o->from_port + i, &from, &from_length);
+		address_of(o->from		     ? o->from
+			   : to.ss_family == AF_INET ? "0.0.0.0"
+						     : "::",
+			   o->from_port + i, &from, &from_length);
 		if (bind(sockets[i], (struct sockaddr *)&from, from_length))
 			fail("bind");
 	}
@@ -141,33 +156,40 @@ static int run_send(const struct options *o)
 		due = start + (int64_t)n * interval;
 		now = now_ns();
 		if (now < due) {
-			struct timespec t = { .tv_sec = due / 1000000000, .tv_nsec = due % 1000000000 };
+			struct timespec t = { .tv_sec = due / 1000000000,
+					      .tv_nsec = due % 1000000000 };
 
-			while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR && !stop)
+			while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR &&
+			       !stop)
 				;
 			if (stop)
 				break;
 		} else if (now - due > late_max) {
 			late_max = now - due;
 		}
-		// A number that the kernel refused to send is used up all the same: it is counted apart, and the receiver misses it.
+		// A number that the kernel refused to send is used up all the same: it is counted
+		// apart, and the receiver misses it.
 		*packet = (struct payload){ htonl(MAGIC), htonl(flow), htonl(next[flow]++), 0 };
-		if (sendto(sockets[flow], packet, o->size, 0, (struct sockaddr *)&to, to_length) == (ssize_t)o->size) {
+		if (sendto(sockets[flow], packet, o->size, 0, (struct sockaddr *)&to, to_length) ==
+		    (ssize_t)o->size) {
 			sent++;
 		} else {
 			errors++;
 			last_error = errno;
 		}
 	}
-	printf("{\"sent\": %" PRIu64 ", \"send_errors\": %" PRIu64 ", \"last_error\": \"%s\", \"flows\": %u, \"duration_ms\": %" PRId64
+	printf("{\"sent\": %" PRIu64 ", \"send_errors\": %" PRIu64
+	       ", \"last_error\": \"%s\", \"flows\": %u, \"duration_ms\": %" PRId64
 	       ", \"behind_ms\": %.3f}\n",
-	       sent, errors, last_error ? strerror(last_error) : "", o->flows, (now_ns() - start) / 1000000, (double)late_max / 1e6);
+	       sent, errors, last_error ? strerror(last_error) : "", o->flows,
+	       (now_ns() - start) / 1000000, (double)late_max / 1e6);
+	free(packet);
 	return 0;
 }
 
 struct flow {
-	uint8_t *seen; /* one bit a number */
-	uint32_t room; /* numbers that fit in seen */
+	uint8_t *seen;	  /* one bit a number */
+	uint32_t room;	  /* numbers that fit in seen */
 	uint32_t highest; /* highest number seen + 1 */
 	uint64_t unique, duplicates, reordered;
 	int64_t last, longest;
@@ -208,7 +230,8 @@ static int run_recv(const struct options *o)
 	fd = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		fail("socket");
-	// The receiver's own losses are not the gateway's: a large buffer, and what it still drops is reported apart.
+	// The receiver's own losses are not the gateway's: a large buffer, and what it still drops
+	// is reported apart.
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof(one));
@@ -222,7 +245,10 @@ static int run_recv(const struct options *o)
 		struct payload packet;
 		char control[64];
 		struct iovec vector = { &packet, sizeof(packet) };
-		struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+		struct msghdr message = { .msg_iov = &vector,
+					  .msg_iovlen = 1,
+					  .msg_control = control,
+					  .msg_controllen = sizeof(control) };
 		ssize_t size;
 		int64_t now = now_ns();
 		uint32_t number;
@@ -248,8 +274,8 @@ static int run_recv(const struct options *o)
 			if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL)
 				memcpy(&socket_drops, CMSG_DATA(c), sizeof(socket_drops));
 		number = ntohl(packet.number);
-		if (size < (ssize_t)sizeof(packet) || ntohl(packet.magic) != MAGIC || ntohl(packet.flow) >= MAX_FLOWS ||
-		    number >= MAX_NUMBERS) {
+		if (size < (ssize_t)sizeof(packet) || ntohl(packet.magic) != MAGIC ||
+		    ntohl(packet.flow) >= MAX_FLOWS || number >= MAX_NUMBERS) {
 			foreign++;
 			continue;
 		}
@@ -287,11 +313,13 @@ static int run_recv(const struct options *o)
 		if (f->longest > flow_longest)
 			flow_longest = f->longest;
 	}
-	printf("{\"received\": %" PRIu64 ", \"unique\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"reordered\": %" PRIu64
-	       ", \"duplicates\": %" PRIu64 ", \"foreign\": %" PRIu64 ", \"socket_drops\": %" PRIu32
-	       ", \"flows_seen\": %u, \"longest_gap_ms\": %.3f, \"longest_flow_gap_ms\": %.3f, \"receiving_ms\": %" PRId64,
-	       received, unique, lost, reordered, duplicates, foreign, socket_drops, flow_count, (double)longest / 1e6,
-	       (double)flow_longest / 1e6, (last - first) / 1000000);
+	printf("{\"received\": %" PRIu64 ", \"unique\": %" PRIu64 ", \"lost\": %" PRIu64
+	       ", \"reordered\": %" PRIu64 ", \"duplicates\": %" PRIu64 ", \"foreign\": %" PRIu64
+	       ", \"socket_drops\": %" PRIu32
+	       ", \"flows_seen\": %u, \"longest_gap_ms\": %.3f, \"longest_flow_gap_ms\": %.3f, "
+	       "\"receiving_ms\": %" PRId64,
+	       received, unique, lost, reordered, duplicates, foreign, socket_drops, flow_count,
+	       (double)longest / 1e6, (double)flow_longest / 1e6, (last - first) / 1000000);
 	if (o->by_flow) {
 		printf(", \"by_flow\": [");
 		for (unsigned int i = 0; i < MAX_FLOWS; i++) {
@@ -299,10 +327,11 @@ static int run_recv(const struct options *o)
 
 			if (!f->last)
 				continue;
-			printf("%s{\"flow\": %u, \"unique\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"reordered\": %" PRIu64
-			       ", \"duplicates\": %" PRIu64 ", \"longest_gap_ms\": %.3f}",
-			       first_entry ? "" : ", ", i, f->unique, f->highest - f->unique, f->reordered, f->duplicates,
-			       (double)f->longest / 1e6);
+			printf("%s{\"flow\": %u, \"unique\": %" PRIu64 ", \"lost\": %" PRIu64
+			       ", \"reordered\": %" PRIu64 ", \"duplicates\": %" PRIu64
+			       ", \"longest_gap_ms\": %.3f}",
+			       first_entry ? "" : ", ", i, f->unique, f->highest - f->unique,
+			       f->reordered, f->duplicates, (double)f->longest / 1e6);
 			first_entry = false;
 		}
 		printf("]");
@@ -313,17 +342,43 @@ static int run_recv(const struct options *o)
 
 int main(int argc, char **argv)
 {
-	enum { TO = 256, FROM, BIND, PORT, FROM_PORT, FLOWS, RATE, SECONDS, COUNT, SIZE, SETTLE, LIMIT, BY_FLOW };
-	static const struct option long_options[] = {
-		{ "to", required_argument, NULL, TO },		 { "from", required_argument, NULL, FROM },
-		{ "bind", required_argument, NULL, BIND },	 { "port", required_argument, NULL, PORT },
-		{ "from-port", required_argument, NULL, FROM_PORT }, { "flows", required_argument, NULL, FLOWS },
-		{ "rate", required_argument, NULL, RATE },	 { "seconds", required_argument, NULL, SECONDS },
-		{ "count", required_argument, NULL, COUNT },	 { "size", required_argument, NULL, SIZE },
-		{ "settle", required_argument, NULL, SETTLE },	 { "limit", required_argument, NULL, LIMIT },
-		{ "by-flow", no_argument, NULL, BY_FLOW },	 { NULL, 0, NULL, 0 },
+	enum {
+		TO = 256,
+		FROM,
+		BIND,
+		PORT,
+		FROM_PORT,
+		FLOWS,
+		RATE,
+		SECONDS,
+		COUNT,
+		SIZE,
+		SETTLE,
+		LIMIT,
+		BY_FLOW
 	};
-	struct options o = { .from_port = 20000, .flows = 1, .rate = 1000, .size = 64, .settle_ms = 500, .limit_s = 600 };
+	static const struct option long_options[] = {
+		{ "to", required_argument, NULL, TO },
+		{ "from", required_argument, NULL, FROM },
+		{ "bind", required_argument, NULL, BIND },
+		{ "port", required_argument, NULL, PORT },
+		{ "from-port", required_argument, NULL, FROM_PORT },
+		{ "flows", required_argument, NULL, FLOWS },
+		{ "rate", required_argument, NULL, RATE },
+		{ "seconds", required_argument, NULL, SECONDS },
+		{ "count", required_argument, NULL, COUNT },
+		{ "size", required_argument, NULL, SIZE },
+		{ "settle", required_argument, NULL, SETTLE },
+		{ "limit", required_argument, NULL, LIMIT },
+		{ "by-flow", no_argument, NULL, BY_FLOW },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct options o = { .from_port = 20000,
+			     .flows = 1,
+			     .rate = 1000,
+			     .size = 64,
+			     .settle_ms = 500,
+			     .limit_s = 600 };
 	struct sigaction action = { .sa_handler = on_signal };
 	unsigned long seconds = 1;
 	int choice;
@@ -332,20 +387,47 @@ int main(int argc, char **argv)
 		usage("send or recv is missing");
 	while ((choice = getopt_long(argc - 1, argv + 1, "", long_options, NULL)) != -1) {
 		switch (choice) {
-		case TO: o.to = optarg; break;
-		case FROM: o.from = optarg; break;
-		case BIND: o.bind = optarg; break;
-		case PORT: o.port = number_of("--port", optarg, 1, 65535); break;
-		case FROM_PORT: o.from_port = number_of("--from-port", optarg, 1, 65535); break;
-		case FLOWS: o.flows = number_of("--flows", optarg, 1, MAX_FLOWS); break;
-		case RATE: o.rate = number_of("--rate", optarg, 1, 1000000); break;
-		case SECONDS: seconds = number_of("--seconds", optarg, 1, 86400); break;
-		case COUNT: o.count = number_of("--count", optarg, 1, MAX_NUMBERS); break;
-		case SIZE: o.size = number_of("--size", optarg, sizeof(struct payload), 65000); break;
-		case SETTLE: o.settle_ms = number_of("--settle", optarg, 1, 3600000); break;
-		case LIMIT: o.limit_s = number_of("--limit", optarg, 1, 86400); break;
-		case BY_FLOW: o.by_flow = true; break;
-		default: usage("unknown option");
+		case TO:
+			o.to = optarg;
+			break;
+		case FROM:
+			o.from = optarg;
+			break;
+		case BIND:
+			o.bind = optarg;
+			break;
+		case PORT:
+			o.port = number_of("--port", optarg, 1, 65535);
+			break;
+		case FROM_PORT:
+			o.from_port = number_of("--from-port", optarg, 1, 65535);
+			break;
+		case FLOWS:
+			o.flows = number_of("--flows", optarg, 1, MAX_FLOWS);
+			break;
+		case RATE:
+			o.rate = number_of("--rate", optarg, 1, 1000000);
+			break;
+		case SECONDS:
+			seconds = number_of("--seconds", optarg, 1, 86400);
+			break;
+		case COUNT:
+			o.count = number_of("--count", optarg, 1, MAX_NUMBERS);
+			break;
+		case SIZE:
+			o.size = number_of("--size", optarg, sizeof(struct payload), 65000);
+			break;
+		case SETTLE:
+			o.settle_ms = number_of("--settle", optarg, 1, 3600000);
+			break;
+		case LIMIT:
+			o.limit_s = number_of("--limit", optarg, 1, 86400);
+			break;
+		case BY_FLOW:
+			o.by_flow = true;
+			break;
+		default:
+			usage("unknown option");
 		}
 	}
 	if (argc - 1 != optind)
