@@ -35,7 +35,6 @@ void *trie_longest(const struct trie *t, const struct address *a, unsigned max_l
 /* Data of the first prefix equal to or inside `within`, or NULL. */
 void *trie_first(const struct trie *t, const struct prefix *within);
 
-
 /* Every prefix equal to or inside `within` (NULL: all), in the order of prefix_compare(). A
  * callback that returns TRIE_SKIP is not called for what lies inside that prefix; any other
  * non-zero value ends the walk and is returned. */
