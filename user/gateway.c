@@ -466,7 +466,9 @@ static int add_io(struct gateway *g, int fd, sd_event_io_handler_t handler, int6
 	if (err < 0)
 		return err;
 	sd_event_source_set_priority(source, priority);
-	return sd_event_source_set_floating(source, true);
+	err = sd_event_source_set_floating(source, true);
+	sd_event_source_unref(source); /* the loop has its own reference now */
+	return err;
 }
 
 /* Tunnels come first: nothing else costs packets. */

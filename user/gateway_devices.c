@@ -32,14 +32,12 @@ static void note_host_errors(struct gateway *g)
 static int make_plan(struct gateway *g, const struct fib *fib, struct host_plan *plan)
 {
 	struct host_facts facts;
-	int err = host_facts_init(&facts, &g->config);
+	int err = host_facts_read(g->host, &g->config, &facts);
 
 	if (err)
 		return err;
-	err = host_facts_read(g->host, &g->config, &facts);
 	mark_down(g, &facts);
-	if (!err)
-		err = host_plan_build(&g->config, &g->ids, fib, &facts, plan);
+	err = host_plan_build(&g->config, &g->ids, fib, &facts, plan);
 	host_facts_free(&facts);
 	return err;
 }

@@ -387,6 +387,73 @@ def a_damaged_state_file_is_put_aside_and_said():
     passes(1530)
 
 
+def a_route_at_run_time_whose_target_is_gone_is_refused_until_it_is_back():
+    attachment = ("  vpc-t: { type: vpc, device: eth1, vlan: 100, cidrs: [10.2.0.0/24], association: main }\n")
+    apply(attachments=attachment, learn=", vpc-t")
+    call("route", "add", "--table", "main", "10.8.0.0/16", "via", "vpc-t")
+    answer = apply(routes="10.50.0.0/16")
+    assert any("10.8.0.0/16" in f["text"] and "refused" in f["text"] for f in answer["findings"]), answer
+    refused = [r for r in call("show", "routes", "exact", "10.8.0.0/16") if r["state"] == "refused"]
+    assert len(refused) == 1 and "vpc-t" in refused[0]["why"] and refused[0]["origin"] == "runtime", refused
+    assert "unreachable" in run("ip route get 10.8.0.1 from 10.1.0.2 iif eth1 2>&1", check=False)
+    G.stop(signal.SIGKILL)
+    G.start()
+    assert [r for r in call("show", "routes", "exact", "10.8.0.0/16") if r["state"] == "refused"]
+    apply(attachments=attachment, learn=", vpc-t")
+    assert [r["state"] for r in call("show", "routes", "exact", "10.8.0.0/16")] == ["active"]
+    assert G.path("10.8.0.1")["device"] == "eth1"
+    call("route", "delete", "--table", "main", "10.8.0.0/16", "via", "vpc-t")
+    back()
+
+
+def what_cannot_be_carried_out_is_undone():
+    before = forwarding()
+    vrf = {**SECOND, "first": SECOND["first"].replace("    vrf: false\n", "")}
+    answer = apply(code=1, **vrf)  # this kernel has no VRF
+    assert "nothing was changed" in answer["error"] and "vrf" in answer["error"], answer
+    assert forwarding() == before and not call("status")["alarms"], call("status")["alarms"]
+    passes(1600)
+
+
+def routes_can_be_searched_and_explain_names_the_losers():
+    call("route", "add", "dc-1", "10.50.128.0/17")
+    call("route", "add", "--table", "main", "10.50.128.0/17", "via", "dc-1", "metric", "9")
+    try:
+        def found(*words):
+            return [r["prefix"] for r in call("show", "routes", "--table", "main", *words)]
+        assert found("exact", "10.50.0.0/16") == ["10.50.0.0/16"]
+        assert found("longest", "10.50.128.1") == ["10.50.128.0/17"] * 2
+        assert found("longest", "10.50.66.66") == ["10.50.66.0/24"]
+        assert found("within", "10.50.0.0/16") == ["10.50.0.0/16", "10.50.66.0/24", *["10.50.128.0/17"] * 2]
+        assert found("covering", "10.50.66.1/32") == ["10.50.0.0/16", "10.50.66.0/24"]
+        assert found("longest", "172.16.0.1") == [] and "neither" in call("show", "routes", "exact", "x", code=1)["error"]
+        told = G.path("10.50.128.1")
+        assert told["route_type"] == "static" and told["matched"] == "10.50.0.0/16", told
+        assert [(x["type"], "static" in x["why"] and "step" in x["why"]) for x in told["losers"]] == [("destination", True)]
+    finally:
+        back()
+
+
+def the_plan_says_what_the_apply_does():
+    write(OTHER, text(routes="10.51.0.0/16", statics="        - { destination: 10.50.66.128/25, attachment: vpc-a }\n"))
+    plan = call("plan", OTHER)
+    items = {(i["change"], i["kind"], i["name"]) for i in plan["items"]}
+    assert items == {("removed", "route", "10.50.0.0/16 of connection dc-1"), ("added", "route", "10.51.0.0/16 of connection dc-1"),
+                     ("added", "route", "10.50.66.128/25 via vpc-a in table main")}, items
+    routes = {(r["table"], r["prefix"]): r["change"] for r in plan["routes"] if r["table"]}
+    assert routes == {("main", "10.50.0.0/16"): "removed", ("main", "10.51.0.0/16"): "added",
+                      ("main", "10.50.66.128/25"): "moved"}, routes
+    assert plan["affected"]["tunnels"] == ["one", "two"] and plan["groups"]["added"] == 0, plan
+    assert "10.51.0.0/16" not in prefixes()
+    stream = Stream(2000)
+    rate = call("plan", OTHER)["affected"]["packets_per_s"]
+    stream.end()
+    assert 1000 < rate < 3000, rate
+    call("plan", write(OTHER, text(routes="0.0.0.0/0")), code=2)
+    call("plan", "-", stdin=text())
+    assert call("plan", CONFIG)["changes"] is False
+
+
 def the_export_is_the_running_configuration():
     apply(statics="        - { destination: 10.7.0.0/16, attachment: dc-1, metric: 7 }\n", transit="      transit: true\n",
           **SECOND)
@@ -500,6 +567,8 @@ STORIES = [
     a_route_at_run_time_is_judged_used_and_kept, a_route_of_the_file_can_be_deleted_at_run_time,
     a_route_at_run_time_that_the_next_file_has_becomes_its_own, a_route_at_run_time_outlives_an_apply,
     a_state_file_that_cannot_be_written_refuses_the_route, a_damaged_state_file_is_put_aside_and_said,
+    a_route_at_run_time_whose_target_is_gone_is_refused_until_it_is_back, what_cannot_be_carried_out_is_undone,
+    routes_can_be_searched_and_explain_names_the_losers, the_plan_says_what_the_apply_does,
     the_export_is_the_running_configuration, the_monitor_tells_each_change_with_its_cause,
     under_a_stream_200_applies_that_do_not_concern_it_lose_and_misdirect_nothing,
 ]

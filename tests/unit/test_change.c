@@ -29,6 +29,16 @@ static const char base[] =
 	"      - { if_id: 101, local_address: 198.51.100.1, remote_address: 203.0.113.10 }\n"
 	"      - { if_id: 102, local_address: 198.51.100.2, remote_address: 203.0.113.11 }\n";
 
+static void expect_no_errors(const struct checked *k)
+{
+	char *text = findings_errors(&k->findings) ? findings_text(&k->findings) : NULL;
+
+	if (text)
+		print_error("%s\n", text);
+	free(text);
+	assert_int_equal(findings_errors(&k->findings), 0);
+}
+
 /* `base` with one text in place of another. */
 static struct checked edited(const char *from, const char *to)
 {
@@ -39,9 +49,7 @@ static struct checked edited(const char *from, const char *to)
 	assert_non_null(at);
 	snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - base), base, to, at + strlen(from));
 	k = check_text(text);
-	if (findings_errors(&k.findings))
-		print_error("%s\n", findings_text(&k.findings));
-	assert_int_equal(findings_errors(&k.findings), 0);
+	expect_no_errors(&k);
 	return k;
 }
 
@@ -368,14 +376,10 @@ static void expect_round_trip(const char *given, size_t given_len)
 	struct plan plan;
 	size_t len;
 
-	if (findings_errors(&was.findings))
-		print_error("%s\n", findings_text(&was.findings));
-	assert_int_equal(findings_errors(&was.findings), 0);
+	expect_no_errors(&was);
 	assert_int_equal(config_emit(&was.config, &text, &len), 0);
 	is = check_bytes(text, len);
-	if (findings_errors(&is.findings))
-		print_error("%s\n%s\n", text, findings_text(&is.findings));
-	assert_int_equal(findings_errors(&is.findings), 0);
+	expect_no_errors(&is);
 	assert_int_equal(plan_build(&was.config, &is.config, &plan), 0);
 	assert_int_equal(plan.count, 0);
 	assert_int_equal(is.config.gateway.flow_hash, was.config.gateway.flow_hash);

@@ -242,7 +242,7 @@ static bool learns(const struct config_table *t, const char *name)
 static void compare_table(struct plan *p, const struct config_table *was,
 			  const struct config_table *is)
 {
-	const char *name = is ? is->name : was->name;
+	const char *name = (is ? is : was)->name;
 	struct differences d = { .text = "" };
 	char owner[NAME_MAX_LEN + 16];
 	struct lines lines;
@@ -296,7 +296,7 @@ static void attachment_differs(struct differences *d, const struct config_attach
 static void compare_attachment(struct plan *p, const struct config_attachment *was,
 			       const struct config_attachment *is)
 {
-	const char *name = is ? is->name : was->name;
+	const char *name = (is ? is : was)->name;
 	struct differences d = { .text = "" };
 	char owner[NAME_MAX_LEN + 16];
 
@@ -316,7 +316,7 @@ static void compare_customer_gateway(struct plan *p, const struct config_custome
 
 	if (was && is)
 		number(&d, "asn", was->asn, is->asn);
-	object(p, "customer gateway", is ? is->name : was->name, was, is, &d);
+	object(p, "customer gateway", (is ? is : was)->name, was, is, &d);
 }
 
 static void tunnel_differs(struct differences *d, const struct config_tunnel *was,
@@ -357,7 +357,7 @@ static void compare_tunnels(struct plan *p, const struct config *from, const str
 static void compare_connection(struct plan *p, const struct config_connection *was,
 			       const struct config_connection *is)
 {
-	const char *name = is ? is->name : was->name;
+	const char *name = (is ? is : was)->name;
 	struct differences d = { .text = "" };
 	char owner[NAME_MAX_LEN + 16];
 

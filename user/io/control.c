@@ -117,14 +117,15 @@ size_t control_subscribers(const struct control *c)
 static json_t *handle(struct client *client, const json_t *request)
 {
 	struct control *c = client->control;
-	bool subscribe = false;
-	json_t *answer = c->handler(request, &subscribe, c->context);
+	size_t others = control_subscribers(c);
+	json_t *answer = c->handler(request, &client->subscribed, c->context);
 
-	if (subscribe && control_subscribers(c) >= CONTROL_SUBSCRIBERS) {
+	if (client->subscribed && others >= CONTROL_SUBSCRIBERS) {
 		json_decref(answer);
-		return control_error("too many monitors, %d are allowed", CONTROL_SUBSCRIBERS);
+		answer = control_error("too many monitors, %d are allowed", CONTROL_SUBSCRIBERS);
+		client->subscribed = false;
 	}
-	client->subscribed = subscribe && answer;
+	client->subscribed &= answer != NULL;
 	return answer;
 }
 
