@@ -10,7 +10,11 @@ $(BUILD)/tests/bpf/%.o: tests/bpf/%.c $(SKEL)
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -Wno-missing-field-initializers -MMD -MP -Iuser -c -o $@ $<
 
 $(BUILD)/tests/bpf/test_%: $(BUILD)/tests/bpf/test_%.o $(BPF_PARTS) $(BUILD)/user/io/dataplane.o $(BUILD)/libcore.a
-	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lbpf -lcmocka
+	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lbpf -lcmocka
+
+# The part of the gateway that turns decisions into maps, with real maps and nothing around it.
+FORWARDING := $(BUILD)/tests/bpf/forwarding_world.o $(BUILD)/user/gateway_forwarding.o
+$(BUILD)/tests/bpf/test_forwarding: $(FORWARDING)
 
 .PRECIOUS: $(BUILD)/tests/bpf/%.o
 

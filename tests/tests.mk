@@ -2,6 +2,7 @@
 # The tests, from quick to real: unit → bpf → netns → vm. Included by the Makefile.
 
 -include tests/bpf.mk
+-include tests/bench.mk
 
 CLANG_FORMAT ?= clang-format-19
 CLANG_TIDY   ?= clang-tidy-19
@@ -32,6 +33,10 @@ $(T)/espalierd-replay: $(DAEMON_OBJECTS) $(BUILD)/user/io/replay_xfrm_backend.o 
 $(T)/xfrm_event: tests/tools/xfrm_event.c tests/tools/xfrm_messages.h $(ARCHIVES)
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -o $@ $< $(ARCHIVES) -lmnl
 
+# A stream of numbered packets through a gateway in namespaces.
+$(T)/stream: tests/tools/stream.c
+	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -o $@ $< -pthread
+
 .PHONY: test test-unit test-bpf test-netns test-vm
 test: deps ## all four tiers; closes with "N passed, N failed"
 	@BUILD=$(BUILD) tests/run --reset
@@ -41,7 +46,7 @@ test: deps ## all four tiers; closes with "N passed, N failed"
 test-unit: $(UNIT) $(FUZZ) $(BUILD)/espalier ## core and wire, the command line, a short fuzz run
 	@BUILD=$(BUILD) tests/run unit 120 $(UNIT) $(CLI_TESTS) $(FUZZ:%='tests/fuzz/run 20 %')
 
-test-netns: $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event ## the real daemon in network namespaces of this host
+test-netns: $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event $(T)/stream ## the real daemon in network namespaces of this host
 	@BUILD=$(BUILD) tests/run netns 300 $(NETNS_TESTS)
 
 test-vm: ## real strongSwan and real ESP in a virtual machine

@@ -58,6 +58,74 @@ static const struct command commands[] = {
 		.run = explain_run,
 	},
 	{
+		.name = "plan",
+		.args = "FILE",
+		.summary = "what would change if FILE were applied",
+		.help = "Objects and routes that differ from what runs, and what that means for "
+			"packets:\n"
+			"prefixes added, removed and moved per table, groups, and the packets per "
+			"second\n"
+			"of the tunnels and devices concerned, measured for one second: at most "
+			"these\n"
+			"are affected. Changes nothing. FILE may be - for standard input.\n"
+			"\n"
+			"Exit status: 0 planned, 1 failed, 2 errors in FILE.",
+		.min = 1,
+		.max = 1,
+		.run = plan_run,
+	},
+	{
+		.name = "apply",
+		.args = "[--confirm SECONDS] FILE",
+		.summary = "make FILE the running configuration, touching only what differs",
+		.help = "FILE may be - for standard input. It is judged as espalierd would at its "
+			"start, and\n"
+			"against what runs; with one error nothing is changed. It is what a "
+			"restart uses\n"
+			"too, until espalierd's own file is edited or applied; that file is never "
+			"written.\n"
+			"\n"
+			"--confirm SECONDS  go back by itself unless `espalier confirm` comes in "
+			"time,\n"
+			"                   whatever becomes of this command and its "
+			"connection\n"
+			"\n"
+			"Exit status: 0 applied, 1 failed, nothing changed, 2 errors in FILE.",
+		.options = OPTION_CONFIRM,
+		.min = 1,
+		.max = 1,
+		.run = apply_run,
+	},
+	{
+		.name = "confirm",
+		.summary = "keep what was applied with --confirm",
+		.run = settle_run,
+	},
+	{
+		.name = "rollback",
+		.summary = "go back at once from what was applied with --confirm",
+		.run = settle_run,
+	},
+	{
+		.name = "route",
+		.args = "add|delete ...",
+		.summary = "one route at run time, effective at once, kept across restarts",
+		.nouns = route_commands,
+	},
+	{
+		.name = "export",
+		.summary = "the whole running configuration as YAML, fit for apply",
+		.run = export_run,
+	},
+	{
+		.name = "monitor",
+		.summary = "changes of routes, tunnels and configuration as they happen",
+		.help = "One line for each change, with its cause, until interrupted; with -j one "
+			"JSON\n"
+			"object each. A reader that falls 1 MiB behind is told so and dropped.",
+		.run = monitor_run,
+	},
+	{
 		.name = "version",
 		.summary = "the version of this program",
 		.run = version_run,
@@ -82,6 +150,7 @@ static const struct option long_options[] = {
 	{ "connection", required_argument, NULL, OWN_OPTION + OPTION_CONNECTION },
 	{ "all", no_argument, NULL, OWN_OPTION + OPTION_ALL },
 	{ "in", required_argument, NULL, OWN_OPTION + OPTION_IN },
+	{ "confirm", required_argument, NULL, OWN_OPTION + OPTION_CONFIRM },
 	{ 0 },
 };
 
@@ -125,6 +194,8 @@ static void take_option(struct line *line, int option)
 		cli->connection = optarg;
 	else if (option == OPTION_IN)
 		cli->in = optarg;
+	else if (option == OPTION_CONFIRM)
+		cli->confirm = optarg;
 }
 
 /* Reads on after a bad option: -j may follow, and decides how the complaint is written. */
@@ -152,14 +223,19 @@ static void parse(struct line *line, int argc, char **argv)
 	line->words = argv + optind;
 }
 
-static void print_commands(FILE *stream, const struct command *list, const char *prefix)
+static void print_commands(FILE *stream, const struct command *list, bool in_full)
 {
+	char words[64];
+
 	for (; list->name; list++) {
-		if (list->nouns)
-			print_commands(stream, list->nouns, "show ");
-		else
-			fprintf(stream, "  %s%-*s %s\n", prefix, (int)(18 - strlen(prefix)),
-				list->name, list->summary);
+		if (list->nouns) {
+			print_commands(stream, list->nouns, in_full);
+			continue;
+		}
+		snprintf(words, sizeof(words), "%s%s%s",
+			 in_full && list->parent ? list->parent : "",
+			 in_full && list->parent ? " " : "", list->name);
+		fprintf(stream, "  %-18s %s\n", words, list->summary);
 	}
 }
 
@@ -168,7 +244,7 @@ static void print_usage(FILE *stream)
 	fprintf(stream, "usage: espalier [-j] [-s SOCKET] COMMAND ...\n"
 			"\n"
 			"commands (words may be abbreviated; COMMAND --help says more):\n");
-	print_commands(stream, commands, "");
+	print_commands(stream, commands, true);
 	fprintf(stream,
 		"\n"
 		"options:\n"
@@ -183,16 +259,14 @@ static void print_usage(FILE *stream)
 
 static void print_help(const struct command *command)
 {
-	bool noun = command->run == show_run;
-
-	printf("usage: espalier [-j] [-s SOCKET] %s%s%s%s\n\n%s\n", noun ? "show " : "",
-	       command->name, command->args ? " " : "", command->args ? command->args : "",
-	       command->summary);
+	printf("usage: espalier [-j] [-s SOCKET] %s%s%s%s%s\n\n%s\n",
+	       command->parent ? command->parent : "", command->parent ? " " : "", command->name,
+	       command->args ? " " : "", command->args ? command->args : "", command->summary);
 	if (command->help)
 		printf("\n%s\n", command->help);
 	if (command->nouns) {
 		putchar('\n');
-		print_commands(stdout, command->nouns, "");
+		print_commands(stdout, command->nouns, false);
 	}
 	if (!command->help || !strstr(command->help, "Exit status"))
 		printf("\n%s\n", exit_help);
@@ -219,7 +293,9 @@ static const struct command *find(const struct command *list, const char *word)
 /* Complains about a word that find() did not find. */
 static int not_found(const struct cli *cli, const struct command *list, const char *word)
 {
-	const char *what = list == commands ? "command" : "thing to show";
+	const char *what = list == commands	   ? "command"
+			   : list == show_commands ? "thing to show"
+						   : "thing to do";
 	char candidates[256] = "", word_quoted[QUOTED_LEN];
 	const char *best = NULL;
 	size_t used = 0;

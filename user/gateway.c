@@ -11,13 +11,14 @@
 #include <unistd.h>
 #include <cap-ng.h>
 #include <systemd/sd-daemon.h>
-#include "gateway.h"
-#include "io/configfile.h"
+#include "gateway_change.h"
 
-#define LINK_SETTLE_MS 50 /* links and addresses change in bursts */
-#define AUDIT_PERIOD_S 30 /* what no message told us is found by then */
-#define AUDIT_SLACK_US 1000000
-#define NS_PER_MS      1000000ull
+#define SLOW_PATH_MS	5  /* changes of routes come in bursts, too */
+#define SLOW_PATH_PAUSE 4  /* times what the last run took, where that is longer */
+#define LINK_SETTLE_MS	50 /* links and addresses change in bursts */
+#define AUDIT_PERIOD_S	30 /* what no message told us is found by then */
+#define AUDIT_SLACK_US	1000000
+#define NS_PER_MS	1000000ull
 
 /* ---- telling ---- */
 
@@ -43,6 +44,12 @@ static bool listed(char *const *list, size_t count, const char *text)
 	return false;
 }
 
+static void raise_alarm(struct gateway *g, const char *text)
+{
+	gateway_log(LOG_ERR, "%s", text);
+	monitor_alarm(g, text, true);
+}
+
 void gateway_alarm(struct gateway *g, const char *format, ...)
 {
 	va_list args;
@@ -59,7 +66,7 @@ void gateway_alarm(struct gateway *g, const char *format, ...)
 		return;
 	}
 	if (!listed(g->former_alarms, g->former_alarm_count, text))
-		gateway_log(LOG_ERR, "%s", text);
+		raise_alarm(g, text);
 	g->alarms[g->alarm_count++] = text;
 }
 
@@ -79,9 +86,12 @@ static void begin_alarms(struct gateway *g)
 
 static void end_alarms(struct gateway *g)
 {
-	for (size_t i = 0; i < g->former_alarm_count; i++)
-		if (!listed(g->alarms, g->alarm_count, g->former_alarms[i]))
-			gateway_log(LOG_NOTICE, "no longer: %s", g->former_alarms[i]);
+	for (size_t i = 0; i < g->former_alarm_count; i++) {
+		if (listed(g->alarms, g->alarm_count, g->former_alarms[i]))
+			continue;
+		gateway_log(LOG_NOTICE, "no longer: %s", g->former_alarms[i]);
+		monitor_alarm(g, g->former_alarms[i], false);
+	}
 	forget(g->former_alarms, &g->former_alarm_count);
 }
 
@@ -138,7 +148,7 @@ bool gateway_tunnel_present(const struct gateway *g, const struct gateway_tunnel
 
 static int follow_decision(struct gateway *g, struct fib *fib)
 {
-	int host_err = devices_apply_host(g, fib);
+	int host_err = devices_prepare_host(g, fib), end_err;
 	int err = devices_locate(g);
 
 	if (!err && !g->recovered) {
@@ -153,33 +163,94 @@ static int follow_decision(struct gateway *g, struct fib *fib)
 		err = devices_associate(g);
 	if (!err)
 		err = forwarding_retire(g);
-	return err ? err : host_err;
+	if (err)
+		return err;
+	end_err = devices_apply_host(g, &g->fib);
+	return host_err ? host_err : end_err;
 }
 
-int gateway_update(struct gateway *g)
+/* Everything anew: at the start, and with another configuration. */
+static int decide_anew(struct gateway *g)
 {
 	struct rib rib;
 	struct fib fib;
-	int err;
+	int err = devices_read_locals(g);
 
-	begin_alarms(g);
-	err = devices_read_locals(g);
 	if (!err)
 		err = forwarding_decide(g, &rib, &fib);
 	if (err) {
 		gateway_alarm(g, "cannot decide on routes, the last good state stays: %s",
 			      strerror(-err));
-	} else {
-		rib_free(&g->rib);
-		g->rib = rib;
-		err = follow_decision(g, &fib);
+		return err;
 	}
-	end_alarms(g);
+	rib_free(&g->rib);
+	g->rib = rib;
+	g->decided = true;
+	return follow_decision(g, &fib);
+}
+
+/* The maps first: it is they that packets meet. */
+static int follow_routes(struct gateway *g)
+{
+	struct address *was = g->locals;
+	size_t was_count = g->local_count;
+	int err;
+
+	g->locals = NULL;
+	g->local_count = 0;
+	err = devices_read_locals(g);
+	if (err) {
+		g->locals = was;
+		g->local_count = was_count;
+		gateway_alarm(g, "cannot read the gateway's own addresses: %s", strerror(-err));
+		return err;
+	}
+	err = forwarding_follow(g, was, was_count);
+	free(was);
 	return err;
 }
 
-/* Within `delay_ns`; an update that is due sooner stays. */
-static void request_update(struct gateway *g, uint64_t delay_ns)
+static uint64_t monotonic(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int follow_slow_path(struct gateway *g)
+{
+	uint64_t begin = monotonic();
+	int err = devices_apply_host(g, &g->fib);
+
+	g->slow_path_ns = monotonic() - begin;
+	return err;
+}
+
+static int follow_change(struct gateway *g)
+{
+	int route_err = follow_routes(g), host_err = follow_slow_path(g);
+	int err = devices_locate(g);
+
+	if (!err)
+		err = devices_associate(g);
+	if (!err)
+		err = forwarding_retire(g);
+	return err ? err : route_err ? route_err : host_err;
+}
+
+int gateway_update(struct gateway *g)
+{
+	int err;
+
+	begin_alarms(g);
+	err = g->decided && g->recovered ? follow_change(g) : decide_anew(g);
+	end_alarms(g);
+	monitor_settled(g);
+	return err;
+}
+
+void gateway_request_update(struct gateway *g, uint64_t delay_ns)
 {
 	uint64_t due = (gateway_now(g) + delay_ns) / 1000, armed = 0;
 	int enabled = SD_EVENT_OFF;
@@ -192,14 +263,24 @@ static void request_update(struct gateway *g, uint64_t delay_ns)
 	sd_event_source_set_enabled(g->update_timer, SD_EVENT_ONESHOT);
 }
 
+void gateway_request_slow_path(struct gateway *g)
+{
+	uint64_t pause = SLOW_PATH_PAUSE * g->slow_path_ns, least = SLOW_PATH_MS * NS_PER_MS;
+
+	gateway_request_update(g, pause > least ? pause : least);
+}
+
 /* Routes that are only held must be looked at again when their time is over. */
 static void await_held(struct gateway *g)
 {
 	uint64_t now = gateway_now(g);
 
 	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
-		if (g->tunnels[i].held_until_ns > now)
-			request_update(g, g->tunnels[i].held_until_ns - now);
+		if (g->tunnels[i].held_until_ns > now) {
+			monitor_because(g, "tunnel %s down",
+					gateway_tunnel_config(g, &g->tunnels[i])->name);
+			gateway_request_update(g, g->tunnels[i].held_until_ns - now);
+		}
 }
 
 static int on_update(sd_event_source *source, uint64_t usec, void *data)
@@ -217,7 +298,8 @@ static void tunnel_rose(struct gateway *g, struct gateway_tunnel *t)
 {
 	t->held_until_ns = 0;
 	forwarding_set_live(g, t, true);
-	request_update(g, 0);
+	monitor_because(g, "tunnel %s up", gateway_tunnel_config(g, t)->name);
+	gateway_request_update(g, 0);
 }
 
 /* The liveness word falls at once; the routes wait, in case the tunnel is only being replaced. */
@@ -227,7 +309,8 @@ static void tunnel_fell(struct gateway *g, struct gateway_tunnel *t)
 
 	forwarding_set_live(g, t, false);
 	t->held_until_ns = gateway_now(g) + hold;
-	request_update(g, hold);
+	monitor_because(g, "tunnel %s down", gateway_tunnel_config(g, t)->name);
+	gateway_request_update(g, hold);
 }
 
 void gateway_tunnel_changed(const struct phase2_change *change, void *data)
@@ -244,6 +327,7 @@ void gateway_tunnel_changed(const struct phase2_change *change, void *data)
 		tunnel_fell(g, t);
 	if (change->status == change->was)
 		return;
+	monitor_tunnel(g, t, change);
 	gateway_log(change->up ? LOG_INFO : LOG_WARNING, "tunnel %s: %s, was %s, by %s%s%s",
 		    gateway_tunnel_config(g, t)->name, phase2_status_name(change->status),
 		    phase2_status_name(change->was), phase2_cause_name(s->cause),
@@ -292,9 +376,12 @@ static void on_host(const struct host_event *event, void *data)
 {
 	struct gateway *g = data;
 
-	(void)event;
+	if (event->kind == HOST_LINK_CHANGED || event->kind == HOST_LINK_GONE)
+		monitor_because(g, "device %s changed", event->link.name);
+	else
+		monitor_because(g, "addresses of the host changed");
 	g->plan_known = false;
-	request_update(g, LINK_SETTLE_MS * NS_PER_MS);
+	gateway_request_update(g, LINK_SETTLE_MS * NS_PER_MS);
 }
 
 static int on_host_fd(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -316,74 +403,12 @@ static int on_audit(sd_event_source *source, uint64_t usec, void *data)
 
 	resync_xfrm(g);
 	g->plan_known = false;
-	request_update(g, 0);
+	gateway_request_update(g, 0);
 	sd_event_source_set_time(source, usec + AUDIT_PERIOD_S * 1000000ull);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 /* ---- start ---- */
-
-/* Gives ids to what is configured and makes room for its state. */
-static int take_config(struct gateway *g)
-{
-	int err = ids_assign(&g->spaces, &g->config, &g->ids);
-
-	if (err)
-		return err;
-	g->tunnels = calloc(gateway_tunnel_places(g) + 1, sizeof(*g->tunnels));
-	g->attachments = calloc(g->config.attachment_count + 1, sizeof(*g->attachments));
-	if (!g->tunnels || !g->attachments)
-		return -ENOMEM;
-	for (size_t i = 0; i < g->config.attachment_count; i++)
-		g->attachments[i].id = g->ids.attachment[i];
-	for (size_t i = 0; i < gateway_tunnel_places(g); i++) {
-		struct gateway_tunnel *t = &g->tunnels[i];
-
-		t->connection = i / TUNNELS_PER_CONNECTION;
-		t->index = i % TUNNELS_PER_CONNECTION;
-		t->used = t->index < g->config.connections[t->connection].tunnel_count;
-		t->id = g->ids.tunnel[t->connection][t->index];
-	}
-	return 0;
-}
-
-/* Remembers ids for the next controller. What it has under another name is corrected. */
-static int write_names(struct gateway *g, enum name_kind kind, const struct id_space *s)
-{
-	int err = 0;
-
-	for (uint32_t id = 0; !err && id < s->limit; id++)
-		if (s->names[id])
-			err = dataplane_set_name(g->dataplane, kind, id, s->names[id]);
-	return err;
-}
-
-static int remember_ids(struct gateway *g)
-{
-	int err = write_names(g, NAME_TABLE, &g->spaces.tables);
-
-	if (!err)
-		err = write_names(g, NAME_ATTACHMENT, &g->spaces.attachments);
-	if (!err)
-		err = write_names(g, NAME_TUNNEL, &g->spaces.tunnels);
-	return err;
-}
-
-static int watch_tunnels(struct gateway *g)
-{
-	int err = 0;
-
-	for (size_t i = 0; !err && i < gateway_tunnel_places(g); i++) {
-		const struct gateway_tunnel *t = &g->tunnels[i];
-		const struct config_tunnel *c = gateway_tunnel_config(g, t);
-		struct phase2_tunnel watch = { c->if_id, c->if_id, c->local_address,
-					       c->remote_address };
-
-		if (t->used)
-			err = phase2_watch(g->phase2, t->id, &watch, gateway_now(g));
-	}
-	return err;
-}
 
 static int open_dataplane(struct gateway *g)
 {
@@ -401,7 +426,7 @@ static int open_dataplane(struct gateway *g)
 
 static int open_host(struct gateway *g)
 {
-	const struct host_options options = { .state_dir = g->options->state_dir };
+	const struct host_options options = { .state_dir = g->options->runtime_dir };
 	const char *why = "no reason given";
 	int err = host_open(&options, &g->host, &why);
 
@@ -425,7 +450,7 @@ static int open_xfrm(struct gateway *g)
 static int open_control(struct gateway *g)
 {
 	char text[256];
-	int err = control_open(g->event, g->options->socket, show_request, g, &g->control);
+	int err = control_open(g->event, g->options->socket, answer_request, g, &g->control);
 
 	if (err)
 		gateway_log(LOG_ERR, "%s",
@@ -441,7 +466,9 @@ static int add_io(struct gateway *g, int fd, sd_event_io_handler_t handler, int6
 	if (err < 0)
 		return err;
 	sd_event_source_set_priority(source, priority);
-	return sd_event_source_set_floating(source, true);
+	err = sd_event_source_set_floating(source, true);
+	sd_event_source_unref(source); /* the loop has its own reference now */
+	return err;
 }
 
 /* Tunnels come first: nothing else costs packets. */
@@ -470,6 +497,7 @@ static int open_event(struct gateway *g)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	/* Without a handler of their own these two end the loop. */
@@ -519,11 +547,7 @@ static int start(struct gateway *g)
 
 	g->started = true;
 	if (!err)
-		err = take_config(g);
-	if (!err)
-		err = remember_ids(g);
-	if (!err)
-		err = watch_tunnels(g);
+		err = setup_first(g);
 	if (!err)
 		err = host_watch(g->host, on_host, g);
 	/* Which tunnels are up must be known before any route is touched. */
@@ -532,7 +556,11 @@ static int start(struct gateway *g)
 	if (!err)
 		err = gateway_update(g);
 	if (!err)
+		err = setup_retire(g);
+	if (!err)
 		err = add_events(g);
+	if (!err)
+		err = change_begin(g);
 	return err;
 }
 
@@ -561,6 +589,7 @@ static void teardown(struct gateway *g)
 
 static void close_all(struct gateway *g)
 {
+	change_free(g);
 	control_close(g->control);
 	xfrm_close(g->xfrm);
 	phase2_free(g->phase2);
@@ -569,6 +598,7 @@ static void close_all(struct gateway *g)
 	host_plan_free(&g->plan);
 	rib_free(&g->rib);
 	fib_free(&g->fib);
+	touched_free(&g->pending);
 	groups_free(&g->groups);
 	ids_free(&g->ids);
 	id_spaces_free(&g->spaces);
@@ -579,16 +609,6 @@ static void close_all(struct gateway *g)
 	sd_event_source_unref(g->update_timer);
 	sd_event_unref(g->event);
 	config_free(&g->config);
-}
-
-static int load_config(struct gateway *g)
-{
-	struct findings findings = { 0 };
-	int err = configfile_load(g->options->config, true, &g->config, &findings);
-
-	configfile_print_findings(stderr, g->options->config, &findings);
-	findings_free(&findings);
-	return err;
 }
 
 /* A first start that failed leaves nothing behind; one over a running dataplane leaves that alone.
@@ -627,9 +647,10 @@ int gateway_run(const struct gateway_options *options)
 	struct gateway g = { .options = options };
 	int err;
 
-	if (load_config(&g)) {
-		config_free(&g.config);
-		return EXIT_CONFIG;
+	err = change_load(&g);
+	if (err) {
+		change_free(&g);
+		return err == -ENOMEM ? EXIT_FAILURE : EXIT_CONFIG;
 	}
 	err = serve(&g);
 	close_all(&g);

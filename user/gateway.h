@@ -4,6 +4,7 @@
  * host's links say goes into core; what core wants goes to the dataplane's maps and to the kernel.
  *
  *   gateway.c             start, events, end
+ *   gateway_change.h      another configuration, single routes, and who is told
  *   gateway_forwarding.c  tunnels' liveness, groups, routes → maps
  *   gateway_devices.c     attachments and tunnels → programs, associations
  *   show.c                what users are told
@@ -25,12 +26,15 @@
 #include "io/host.h"
 #include "io/xfrm.h"
 
+struct change;
+
 struct gateway_options {
-	const char *config;  /* file */
-	const char *socket;  /* control socket */
-	const char *pin_dir; /* on a bpffs */
-	const char *state_dir;
-	bool teardown; /* at the end remove everything instead of leaving forwarding on */
+	const char *config;	 /* file */
+	const char *socket;	 /* control socket */
+	const char *pin_dir;	 /* on a bpffs */
+	const char *runtime_dir; /* what must not survive a reboot: former values of sysctls */
+	const char *state_dir; /* what must: routes added at run time, the applied configuration */
+	bool teardown;	       /* at the end remove everything instead of leaving forwarding on */
 	void (*ready)(void *context); /* called once when everything is in place; or NULL */
 	void *ready_context;
 };
@@ -78,10 +82,15 @@ struct gateway {
 	struct gateway_attachment *attachments;
 
 	struct rib rib;
-	struct fib fib;	      /* what the maps hold */
-	struct groups groups; /* likewise */
+	bool decided;		/* `rib` fits `config`: what happens is followed step by step */
+	struct fib fib;		/* what the maps hold */
+	size_t held[2];		/* routes in the maps, IPv4 and IPv6 */
+	struct groups groups;	/* likewise */
+	struct touched pending; /* where the maps could not follow the rib, for want of room */
+	bool freed;		/* there is more room than at the last try */
 	struct host_plan plan;
-	bool plan_known; /* `plan` is what the kernel has */
+	bool plan_known;       /* `plan` is what the kernel has */
+	struct change *change; /* gateway_change.h */
 	struct address *locals;
 	size_t local_count;
 
@@ -92,6 +101,7 @@ struct gateway {
 	struct control *control;
 
 	sd_event_source *update_timer; /* gateway_update() is due */
+	uint64_t slow_path_ns;	       /* what the kernel's copy took the last time */
 	bool recovered;		       /* `fib` and `groups` know what the maps held at the start */
 	char *alarms[ALARMS], *former_alarms[ALARMS]; /* what is wrong now, as sentences */
 	size_t alarm_count, former_alarm_count;
@@ -109,6 +119,12 @@ __attribute__((format(printf, 2, 3))) void gateway_alarm(struct gateway *g, cons
 
 /* Decides anew and makes dataplane and kernel follow. Safe to repeat: touches what differs. */
 int gateway_update(struct gateway *g);
+
+/* The maps have changed: the kernel's slow path is to follow within milliseconds, once for all
+ * changes until then. */
+void gateway_request_slow_path(struct gateway *g);
+/* An update within `delay_ns`; one that is due sooner stays. */
+void gateway_request_update(struct gateway *g, uint64_t delay_ns);
 
 /* Takes note of a tunnel's new state; an xfrm_changed_fn. */
 void gateway_tunnel_changed(const struct phase2_change *change, void *gateway);
@@ -134,11 +150,30 @@ int forwarding_recover_ids(struct gateway *g);
 int forwarding_recover_routes(struct gateway *g, const struct fib *wanted);
 /* Tells the dataplane whether a tunnel carries traffic: one write; then its groups. */
 void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live);
-/* What the configuration, the tunnels and the host's addresses ask for now. */
+/* What the configuration, the tunnels and the host's addresses ask for now, all of it. */
 int forwarding_decide(struct gateway *g, struct rib *rib, struct fib *fib);
-/* Makes the maps hold `now`, which is then g->fib's. On failure the rest keeps its last good state,
- * an alarm says so, and g->fib is what the maps really hold. Tables that are gone stay, retired. */
+/* Makes the maps hold `now`, which it frees. On failure the rest keeps its last good state, and an
+ * alarm says so; g->fib is what the maps really hold. Tables that are gone stay, retired. */
 int forwarding_publish(struct gateway *g, struct fib *now);
+/* Makes rib and maps follow the tunnels and the gateway's own addresses (which were `was`): what
+ * they touch, nothing else. Tries again where there was no room. */
+int forwarding_follow(struct gateway *g, const struct address *was, size_t was_count);
+/*
+ * One route at run time, at once in the maps; the kernel's slow path follows within milliseconds.
+ * g->config is the running configuration: the route is added to it (mark.line 0: not from the
+ * file) or removed from it, so that a later full update, `export` and the guard rules see it. The
+ * caller has judged the route by the rules and keeps it across restarts.
+ *
+ * 0, or nothing has changed: -EEXIST (already there), -ENOENT (not there); when adding -ENOSPC (the
+ * maps or the group ids are used up; an alarm says so), -ENOMEM. A delete is not refused for want
+ * of room: what it needs waits, and an alarm says so.
+ */
+int gateway_connection_route(struct gateway *g, size_t connection, const struct prefix *p,
+			     bool add);
+/* The same for a static route of a TR table; `route` is copied. The route that equals it in prefix,
+ * target and metric is meant. */
+int gateway_table_route(struct gateway *g, size_t table, const struct config_table_route *route,
+			bool add);
 /* Empties the retired tables; to be called when no association names them any more. */
 int forwarding_retire(struct gateway *g);
 
@@ -147,6 +182,8 @@ int forwarding_retire(struct gateway *g);
 /* Makes the kernel equal to what configuration and routes ask for: devices, addresses, rules, slow
  * path. */
 int devices_apply_host(struct gateway *g, const struct fib *fib);
+/* The half of it that adds; the other one is to follow when packets have left what goes. */
+int devices_prepare_host(struct gateway *g, const struct fib *fib);
 /* Finds the devices and tells the dataplane where tunnels and attachments are. */
 int devices_locate(struct gateway *g);
 /* Attaches programs, sets associations; then removes those of what is no longer there. */

@@ -23,32 +23,51 @@ static void mark_down(struct gateway *g, struct host_facts *facts)
 	}
 }
 
-static int apply_plan(struct gateway *g, struct host_plan *plan)
+static void note_host_errors(struct gateway *g)
 {
-	int err = host_apply(g->host, g->plan_known ? &g->plan : NULL, plan);
-
 	for (size_t i = 0; i < host_error_count(g->host); i++)
 		gateway_alarm(g, "%s", host_error(g->host, i));
-	host_plan_free(&g->plan);
-	g->plan = *plan;
-	g->plan_known = !err;
+}
+
+static int make_plan(struct gateway *g, const struct fib *fib, struct host_plan *plan)
+{
+	struct host_facts facts;
+	int err = host_facts_read(g->host, &g->config, &facts);
+
+	if (err)
+		return err;
+	mark_down(g, &facts);
+	err = host_plan_build(&g->config, &g->ids, fib, &facts, plan);
+	host_facts_free(&facts);
 	return err;
 }
 
 int devices_apply_host(struct gateway *g, const struct fib *fib)
 {
-	struct host_facts facts;
 	struct host_plan plan;
-	int err = host_facts_init(&facts, &g->config);
+	int err = make_plan(g, fib, &plan);
 
 	if (err)
 		return err;
-	err = host_facts_read(g->host, &g->config, &facts);
-	mark_down(g, &facts);
-	if (!err)
-		err = host_plan_build(&g->config, &g->ids, fib, &facts, &plan);
-	host_facts_free(&facts);
-	return err ? err : apply_plan(g, &plan);
+	err = host_apply(g->host, g->plan_known ? &g->plan : NULL, &plan);
+	note_host_errors(g);
+	host_plan_free(&g->plan);
+	g->plan = plan;
+	g->plan_known = !err;
+	return err;
+}
+
+int devices_prepare_host(struct gateway *g, const struct fib *fib)
+{
+	struct host_plan plan;
+	int err = make_plan(g, fib, &plan);
+
+	if (err)
+		return err;
+	err = host_apply_new(g->host, g->plan_known ? &g->plan : NULL, &plan);
+	note_host_errors(g);
+	host_plan_free(&plan);
+	return err;
 }
 
 /* Loopback and link-local ones are the kernel's anyway [D14]. */

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <syslog.h>
-#include "gateway.h"
+#include "core/config_change.h"
+#include "gateway_change.h"
 
 static bool is_live(uint32_t tunnel, const void *context)
 {
@@ -45,27 +46,27 @@ int forwarding_recover_ids(struct gateway *g)
 	return dataplane_each_name(g->dataplane, recover_name, g);
 }
 
+/* The table with this id, made if missing. NULL: no memory. */
+static struct fib_table *held_table(struct fib *f, uint32_t id)
+{
+	struct fib_table *tables, *known = fib_find(f, id);
+
+	if (known)
+		return known;
+	tables = realloc(f->tables, (f->count + 1) * sizeof(*tables));
+	if (!tables)
+		return NULL;
+	f->tables = tables;
+	tables[f->count] = (struct fib_table){ .id = id };
+	return &tables[f->count++];
+}
+
 /* Routes of the maps, collected by table. */
 struct recovery {
 	struct gateway *g;
 	const struct fib *wanted;
 	struct fib found;
 };
-
-static struct fib_table *recovered_table(struct recovery *r, uint32_t id)
-{
-	struct fib_table *tables;
-
-	for (size_t i = 0; i < r->found.count; i++)
-		if (r->found.tables[i].id == id)
-			return &r->found.tables[i];
-	tables = realloc(r->found.tables, (r->found.count + 1) * sizeof(*tables));
-	if (!tables)
-		return NULL;
-	r->found.tables = tables;
-	tables[r->found.count] = (struct fib_table){ .id = id };
-	return &tables[r->found.count++];
-}
 
 /* The set that a route of this table and prefix is to have, or an empty one. */
 static struct member_set wanted_set(const struct recovery *r, uint32_t table,
@@ -88,13 +89,16 @@ static struct member_set recover_group(struct recovery *r, uint32_t id, uint32_t
 				       const struct prefix *p)
 {
 	struct gateway *g = r->g;
-	struct member_set set = wanted_set(r, table, p);
+	struct member_set set;
 	struct group content;
 
-	if (id >= g->groups.limit || dataplane_get_group(g->dataplane, id, &content))
+	if (id >= g->groups.limit)
 		return (struct member_set){ 0 };
 	if (g->groups.list[id].used && g->groups.list[id].set.count)
 		return g->groups.list[id].set;
+	if (dataplane_get_group(g->dataplane, id, &content))
+		return (struct member_set){ 0 };
+	set = wanted_set(r, table, p);
 	groups_release(&g->groups, id);
 	if (groups_find(&g->groups, &set) >= 0)
 		set.count = 0; /* another group serves this set already */
@@ -123,40 +127,44 @@ static struct fib_answer recover_answer(struct recovery *r, uint32_t table, cons
 	return (struct fib_answer){ .kind = FIB_NONE };
 }
 
+static size_t family_of(const struct prefix *p)
+{
+	return p->address.family == AF_INET6;
+}
+
+/* The group that an answer in the maps names, or -1. */
+static int group_of(const struct gateway *g, const struct fib_answer *a)
+{
+	return a && a->kind == FIB_TUNNELS ? groups_find(&g->groups, &a->set) : -1;
+}
+
 static int recover_route(uint32_t table, const struct prefix *p, const struct route *value,
 			 void *data)
 {
 	struct recovery *r = data;
-	struct fib_table *t = recovered_table(r, table);
-	struct fib_route *routes;
+	struct fib_table *t = held_table(&r->found, table);
+	struct fib_answer answer = recover_answer(r, table, p, value);
+	int err = t ? fib_set(t, p, &answer) : -ENOMEM, group;
 
-	if (!t)
-		return -ENOMEM;
-	routes = t->routes;
-	if (!(t->count & (t->count - 1))) /* room doubles at each power of two */
-		routes = realloc(routes, (t->count ? 2 * t->count : 1) * sizeof(*routes));
-	if (!routes)
-		return -ENOMEM;
-	t->routes = routes;
-	routes[t->count++] = (struct fib_route){ *p, recover_answer(r, table, p, value) };
+	if (err)
+		return err;
+	group = group_of(r->g, &answer);
+	if (group >= 0)
+		groups_hold(&r->g->groups, (uint32_t)group);
+	r->g->held[family_of(p)]++;
 	return 0;
-}
-
-static int by_prefix(const void *a, const void *b)
-{
-	return prefix_compare(&((const struct fib_route *)a)->prefix,
-			      &((const struct fib_route *)b)->prefix);
 }
 
 /* Reads the maps into g->fib. `wanted` says which sets the groups are to serve, or NULL. */
 int forwarding_recover_routes(struct gateway *g, const struct fib *wanted)
 {
 	struct recovery r = { g, wanted, { 0 } };
-	int err = dataplane_each_route(g->dataplane, recover_route, &r);
+	int err;
 
-	for (size_t i = 0; i < r.found.count; i++)
-		qsort(r.found.tables[i].routes, r.found.tables[i].count, sizeof(struct fib_route),
-		      by_prefix);
+	memset(g->held, 0, sizeof(g->held));
+	for (uint32_t i = 0; i < g->groups.limit; i++)
+		groups_release(&g->groups, i);
+	err = dataplane_each_route(g->dataplane, recover_route, &r);
 	if (err) {
 		fib_free(&r.found);
 		return err;
@@ -213,15 +221,14 @@ static int group_for(struct gateway *g, const struct fib_table *old, const struc
 
 /* ---- routes ---- */
 
-static int set_route(struct gateway *g, const struct fib_table *old, uint32_t table,
-		     const struct fib_op *op)
+static int set_route(struct gateway *g, const struct fib_table *t, const struct fib_op *op)
 {
 	struct route value = { .prefix_len = op->prefix.len };
 	int id;
 
-	switch (op->answer->kind) {
+	switch (op->answer.kind) {
 	case FIB_TUNNELS:
-		id = group_for(g, old, &op->prefix, &op->answer->set);
+		id = group_for(g, t, &op->prefix, &op->answer.set);
 		if (id < 0)
 			return id;
 		value.verdict = VERDICT_GROUP;
@@ -229,7 +236,7 @@ static int set_route(struct gateway *g, const struct fib_table *old, uint32_t ta
 		break;
 	case FIB_DEVICE:
 		value.verdict = VERDICT_DEVICE;
-		value.target = op->answer->attachment;
+		value.target = op->answer.attachment;
 		break;
 	case FIB_LOCAL:
 		value.verdict = VERDICT_LOCAL;
@@ -241,72 +248,208 @@ static int set_route(struct gateway *g, const struct fib_table *old, uint32_t ta
 		value.verdict = VERDICT_NO_ROUTE;
 		break;
 	}
-	return dataplane_set_route(g->dataplane, table, &op->prefix, &value);
+	return dataplane_set_route(g->dataplane, t->id, &op->prefix, &value);
 }
 
-static int run_op(struct gateway *g, const struct fib_table *old, uint32_t table,
-		  const struct fib_op *op)
+/* The last place stays free: some kernels want one even to replace a route that is there. */
+static bool has_room(const struct gateway *g, const struct prefix *p)
+{
+	static const size_t limits[] = { MAX_ROUTES_V4, MAX_ROUTES_V6 };
+
+	return g->held[family_of(p)] + 1 < limits[family_of(p)];
+}
+
+static int write_op(struct gateway *g, const struct fib_table *t, const struct fib_op *op, bool new)
+{
+	if (op->kind == FIB_DELETE)
+		return dataplane_delete_route(g->dataplane, t->id, &op->prefix);
+	return new && !has_room(g, &op->prefix) ? -ENOSPC : set_route(g, t, op);
+}
+
+/* Who names which group. A group that was made for a route that then failed has no user. */
+static void count_group(struct gateway *g, const struct fib_op *op, const struct fib_answer *was,
+			int err)
+{
+	int now = op->kind == FIB_SET ? group_of(g, &op->answer) : -1, before = group_of(g, was);
+
+	if (now >= 0)
+		groups_hold(&g->groups, (uint32_t)now);
+	if (now >= 0 && err)
+		groups_drop(&g->groups, (uint32_t)now);
+	if (before >= 0 && !err)
+		groups_drop(&g->groups, (uint32_t)before);
+}
+
+static void report_op(struct gateway *g, const struct fib_op *op, int err)
 {
 	char text[PREFIX_STRLEN];
-	int err;
 
-	if (op->kind == FIB_SET)
-		err = set_route(g, old, table, op);
+	prefix_format(&op->prefix, text);
+	if (err == -ENOSPC && g->groups.used == g->groups.limit)
+		gateway_alarm(
+			g,
+			"all %zu groups are in use at route %s: what is forwarded stays as it "
+			"is; fewer different sets of next hops are needed",
+			g->groups.limit, text);
+	else if (err == -ENOSPC)
+		gateway_alarm(
+			g,
+			"the dataplane is full at route %s: what is forwarded stays as it is; "
+			"fewer routes are needed",
+			text);
 	else
-		err = dataplane_delete_route(g->dataplane, table, &op->prefix);
-	if (err == -ENOSPC)
-		gateway_alarm(g,
-			      "the dataplane is full at route %s: the routes beyond it keep their "
-			      "last good state; fewer routes or groups are needed",
-			      prefix_format(&op->prefix, text));
-	else if (err)
-		gateway_alarm(g, "cannot change route %s: %s", prefix_format(&op->prefix, text),
-			      strerror(-err));
+		gateway_alarm(g, "cannot change route %s: %s", text, strerror(-err));
+}
+
+static int run_op(struct gateway *g, const struct fib_table *t, const struct fib_op *op)
+{
+	const struct fib_answer *was = trie_exact(&t->routes, &op->prefix);
+	size_t groups = g->groups.used;
+	int err = write_op(g, t, op, !was);
+
+	count_group(g, op, was, err);
+	if (err)
+		return err;
+	monitor_route(g, t, &op->prefix, was, op->kind == FIB_SET ? &op->answer : NULL);
+	if (op->kind == FIB_DELETE)
+		g->held[family_of(&op->prefix)]--;
+	else if (!was)
+		g->held[family_of(&op->prefix)]++;
+	g->freed |= op->kind == FIB_DELETE || g->groups.used < groups;
+	return 0;
+}
+
+/* Is there an operation before this one that failed, or was left, and that some address has in
+ * common with it? Then this one has to wait: what it builds on is not there. */
+static bool must_wait(const struct trie *stuck, const struct prefix *p)
+{
+	return stuck->count &&
+	       (trie_longest(stuck, &p->address, p->len, NULL) || trie_first(stuck, p));
+}
+
+/*
+ * Each operation whose turn it is: one that finds no room holds up those that depend on it, and no
+ * others. Every address has then the answer of some point in the whole sequence, which is the old
+ * or the new one. Leaves in `ops` what was done; returns the first error.
+ */
+static int run_ops(struct gateway *g, const struct fib_table *t, struct fib_ops *ops)
+{
+	struct trie stuck = { 0 };
+	size_t done = 0;
+	int err = 0, one;
+
+	for (size_t i = 0; i < ops->count; i++) {
+		const struct fib_op *op = &ops->list[i];
+		void **place;
+
+		one = must_wait(&stuck, &op->prefix) ? -EAGAIN : run_op(g, t, op);
+		if (!one) {
+			ops->list[done++] = *op;
+			continue;
+		}
+		if (!err)
+			report_op(g, op, one);
+		err = err ? err : one;
+		place = trie_insert(&stuck, &op->prefix);
+		if (!place)
+			break;
+		*place = g;
+	}
+	ops->count = done;
+	trie_free(&stuck, NULL);
 	return err;
 }
 
-/* Either table may be NULL: it is new, or it goes. */
-static int publish_table(struct gateway *g, const struct fib_table *old,
-			 const struct fib_table *now)
+/* What was done to the maps was done to the table. Without memory for that, the maps must be read.
+ */
+static void keep_ops(struct gateway *g, struct fib_table *t, const struct fib_ops *ops)
 {
-	struct fib_op *ops;
-	size_t count;
-	int err = fib_diff(old ? old->routes : NULL, old ? old->count : 0, now ? now->routes : NULL,
-			   now ? now->count : 0, &ops, &count);
+	for (size_t i = 0; i < ops->count; i++)
+		if (fib_apply(t, &ops->list[i]))
+			g->recovered = false;
+}
+
+static void take_routes(struct fib_table *held, struct fib_table *now)
+{
+	fib_table_free(held);
+	if (!now)
+		return;
+	*held = *now;
+	now->routes = (struct trie){ 0 };
+	now->answers = (struct answers){ 0 };
+}
+
+/* `now` (NULL: nothing) becomes what is held; its routes move. On failure, as far as it went. */
+static int publish_table(struct gateway *g, struct fib_table *held, struct fib_table *now)
+{
+	struct fib_ops ops;
+	int err = fib_diff(held, now, &ops);
 
 	if (err)
 		return err;
-	for (size_t i = 0; !err && i < count; i++)
-		err = run_op(g, old, now ? now->id : old->id, &ops[i]);
-	free(ops);
+	err = run_ops(g, held, &ops);
+	if (err)
+		keep_ops(g, held, &ops);
+	else
+		take_routes(held, now);
+	fib_ops_free(&ops);
 	return err;
 }
 
-static int publish(struct gateway *g, const struct fib *now)
+/* What one table needs after a change. */
+static int update_table(struct gateway *g, struct fib_table *t, const struct touched *touched)
 {
+	struct fib_ops ops;
+	int err = fib_update(&g->rib, t, touched, &ops);
+
+	if (err)
+		return err;
+	err = run_ops(g, t, &ops);
+	keep_ops(g, t, &ops);
+	fib_ops_free(&ops);
+	return err;
+}
+
+/* Every table as far as it goes. */
+static int update_once(struct gateway *g, const struct touched *touched)
+{
+	int err = 0, one;
+
+	for (size_t i = 0; i < g->fib.count; i++) {
+		if (g->fib.tables[i].retired)
+			continue;
+		one = update_table(g, &g->fib.tables[i], touched);
+		err = err ? err : one;
+	}
+	return err;
+}
+
+/* What goes may make the room that something else waits for. */
+static int update_tables(struct gateway *g, const struct touched *touched)
+{
+	bool freed = false;
 	int err = 0;
 
-	for (size_t i = 0; !err && i < now->count; i++)
-		err = publish_table(g, fib_find(&g->fib, now->tables[i].id), &now->tables[i]);
+	do {
+		g->freed = false;
+		err = update_once(g, touched);
+		freed |= g->freed;
+	} while (err && g->freed);
+	g->freed = freed;
 	return err;
 }
 
-static void count_routes(struct gateway *g)
+/* What there was no room for: now there may be. */
+static int follow_pending(struct gateway *g)
 {
-	for (size_t i = 0; i < g->groups.limit; i++)
-		g->groups.list[i].routes = 0;
-	for (size_t t = 0; t < g->fib.count; t++) {
-		for (size_t i = 0; i < g->fib.tables[t].count; i++) {
-			const struct fib_answer *a = &g->fib.tables[t].routes[i].answer;
-			int id = a->kind == FIB_TUNNELS ? groups_find(&g->groups, &a->set) : -1;
+	int err;
 
-			if (id >= 0)
-				g->groups.list[id].routes++;
-		}
-	}
-	for (uint32_t i = 0; i < g->groups.limit; i++)
-		if (!g->groups.list[i].routes)
-			groups_release(&g->groups, i);
+	if (!touched_any(&g->pending))
+		return 0;
+	err = update_tables(g, &g->pending);
+	if (!err)
+		touched_free(&g->pending);
+	return err;
 }
 
 /* ---- all of it ---- */
@@ -323,43 +466,46 @@ int forwarding_decide(struct gateway *g, struct rib *rib, struct fib *fib)
 	return err;
 }
 
-/* Tables that `now` has not any more stay known, behind it, until forwarding_retire(). */
-static int keep_retired(struct fib *old, struct fib *now)
+/* What the tables are comes first, so that each can be updated whatever becomes of another. */
+static int take_tables(struct gateway *g, const struct fib *now)
 {
-	struct fib_table *tables =
-		realloc(now->tables, (now->count + old->count + 1) * sizeof(*tables));
+	for (size_t i = 0; i < g->fib.count; i++)
+		g->fib.tables[i].retired = !fib_find(now, g->fib.tables[i].id);
+	for (size_t i = 0; i < now->count; i++) {
+		const struct fib_table *t = &now->tables[i];
+		struct fib_table *held = held_table(&g->fib, t->id);
 
-	if (!tables)
-		return -ENOMEM;
-	now->tables = tables;
-	for (size_t i = 0; i < old->count; i++) {
-		struct fib_table *t = &old->tables[i];
-
-		if (fib_find(now, t->id))
-			continue;
-		t->retired = true;
-		tables[now->count++] = *t;
-		t->routes = NULL;
+		if (!held)
+			return -ENOMEM;
+		held->kernel_table = t->kernel_table;
+		held->connection = t->connection;
+		held->view = t->view;
+		held->index = t->index;
 	}
 	return 0;
 }
 
 int forwarding_publish(struct gateway *g, struct fib *now)
 {
-	int err = publish(g, now);
+	int err = take_tables(g, now), one;
 
-	if (!err)
-		err = keep_retired(&g->fib, now);
-	if (err) {
-		/* What the maps hold is neither the old nor the new: read it. */
-		forwarding_recover_routes(g, now);
-		fib_free(now);
-	} else {
-		fib_free(&g->fib);
-		g->fib = *now;
+	g->freed = false;
+	for (size_t i = 0; err != -ENOMEM && i < now->count; i++) {
+		one = publish_table(g, fib_find(&g->fib, now->tables[i].id), &now->tables[i]);
+		err = err ? err : one;
 	}
-	count_routes(g);
-	return err;
+	touched_free(&g->pending);
+	g->pending.everything = err != 0;
+	fib_free(now);
+	return g->freed ? follow_pending(g) : err;
+}
+
+/* Groups of a former controller that nobody wanted: now nothing names them any more. */
+static void release_orphans(struct gateway *g)
+{
+	for (uint32_t i = 0; i < g->groups.limit; i++)
+		if (g->groups.list[i].used && !g->groups.list[i].set.count)
+			groups_release(&g->groups, i);
 }
 
 int forwarding_retire(struct gateway *g)
@@ -372,12 +518,190 @@ int forwarding_retire(struct gateway *g)
 
 		if (t->retired && !err)
 			err = publish_table(g, t, NULL);
-		if (t->retired && !err)
-			free(t->routes);
-		else
+		if (!t->retired || err)
 			g->fib.tables[kept++] = *t;
 	}
 	g->fib.count = kept;
-	count_routes(g);
+	if (!err)
+		release_orphans(g);
 	return err;
+}
+
+/* ---- one change at a time ---- */
+
+/* The change first, by itself: it may make the room that older ones wait for. */
+static int follow(struct gateway *g, const struct touched *touched)
+{
+	int err = update_tables(g, touched);
+
+	if (g->freed)
+		follow_pending(g);
+	return err;
+}
+
+static bool among(const struct address *a, const struct address *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (address_equal(a, &list[i]))
+			return true;
+	return false;
+}
+
+static int follow_locals(struct gateway *g, const struct address *was, size_t was_count,
+			 struct touched *touched)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < g->local_count; i++)
+		if (!among(&g->locals[i], was, was_count))
+			err = rib_local_add(&g->rib, &g->locals[i], touched);
+	for (size_t i = 0; !err && i < was_count; i++)
+		if (!among(&was[i], g->locals, g->local_count))
+			rib_local_remove(&g->rib, &was[i], touched);
+	return err;
+}
+
+static void follow_tunnels(struct gateway *g, struct touched *touched)
+{
+	for (size_t i = 0; i < g->config.connection_count; i++) {
+		bool available = false;
+
+		for (size_t k = 0; k < g->config.connections[i].tunnel_count; k++)
+			available |= is_present(g->ids.tunnel[i][k], g);
+		rib_set_available(&g->rib, i, available, touched);
+	}
+}
+
+/* Not yet harm, but the next route may find no room. */
+static void report_full(struct gateway *g)
+{
+	struct prefix v4 = { .address.family = AF_INET }, v6 = { .address.family = AF_INET6 };
+
+	if (g->groups.used == g->groups.limit)
+		gateway_alarm(g,
+			      "all %zu groups are in use: a route with another set of next hops "
+			      "is refused",
+			      g->groups.limit);
+	if (!has_room(g, &v4))
+		gateway_alarm(g, "the dataplane holds %zu IPv4 routes: another one is refused",
+			      g->held[0]);
+	if (!has_room(g, &v6))
+		gateway_alarm(g, "the dataplane holds %zu IPv6 routes: another one is refused",
+			      g->held[1]);
+}
+
+int forwarding_follow(struct gateway *g, const struct address *was, size_t was_count)
+{
+	struct touched touched = { 0 };
+	int err = follow_locals(g, was, was_count, &touched), followed;
+
+	follow_tunnels(g, &touched);
+	followed = update_tables(g, &touched);
+	if (followed)
+		touched_move(&g->pending, &touched);
+	touched_free(&touched);
+	followed = follow_pending(g);
+	report_full(g);
+	return err ? err : followed;
+}
+
+/* ---- one route ---- */
+
+/* What cannot be done to the maps is left: to be taken back by the caller, or to wait. */
+static int carry_out(struct gateway *g, struct touched *touched, bool wait)
+{
+	int err = follow(g, touched);
+
+	if (err && wait)
+		touched_move(&g->pending, touched);
+	touched_free(touched);
+	gateway_request_slow_path(g);
+	return wait ? 0 : err;
+}
+
+static int add_connection_route(struct gateway *g, size_t connection, const struct prefix *p)
+{
+	struct config_connection *c = &g->config.connections[connection];
+	struct touched touched = { 0 };
+	int err = config_add_connection_route(c, p);
+
+	if (err)
+		return err;
+	err = rib_connection_route_add(&g->rib, connection, p, &touched);
+	if (!err) {
+		err = carry_out(g, &touched, false);
+		if (!err)
+			return 0;
+		rib_connection_route_remove(&g->rib, connection, p, &touched);
+		carry_out(g, &touched, true);
+	}
+	config_remove_connection_route(c, p);
+	return err;
+}
+
+static int remove_connection_route(struct gateway *g, size_t connection, const struct prefix *p)
+{
+	struct touched touched = { 0 };
+	int err = rib_connection_route_remove(&g->rib, connection, p, &touched);
+
+	if (err)
+		return err;
+	carry_out(g, &touched, true);
+	config_remove_connection_route(&g->config.connections[connection], p);
+	return 0;
+}
+
+int gateway_connection_route(struct gateway *g, size_t connection, const struct prefix *p, bool add)
+{
+	struct prefix own = *p; /* may be one of those in the configuration */
+	bool there = trie_exact(&g->rib.connections[connection], &own);
+
+	if (add && there)
+		return -EEXIST;
+	return add ? add_connection_route(g, connection, &own)
+		   : remove_connection_route(g, connection, &own);
+}
+
+static int add_table_route(struct gateway *g, size_t table, const struct config_table_route *route)
+{
+	struct config_table *t = &g->config.tables[table];
+	struct touched touched = { 0 };
+	int err = config_add_table_route(t, route);
+
+	if (err)
+		return err;
+	err = rib_table_route_add(&g->rib, table, route, &touched);
+	if (!err) {
+		err = carry_out(g, &touched, false);
+		if (!err)
+			return 0;
+		rib_table_route_remove(&g->rib, table, route, &touched);
+		carry_out(g, &touched, true);
+	}
+	config_remove_table_route(t, route);
+	return err;
+}
+
+static int remove_table_route(struct gateway *g, size_t table,
+			      const struct config_table_route *route)
+{
+	struct touched touched = { 0 };
+	int err = rib_table_route_remove(&g->rib, table, route, &touched);
+
+	if (err)
+		return err;
+	carry_out(g, &touched, true);
+	config_remove_table_route(&g->config.tables[table], route);
+	return 0;
+}
+
+int gateway_table_route(struct gateway *g, size_t table, const struct config_table_route *route,
+			bool add)
+{
+	struct config_table_route own = *route; /* may be one of those in the configuration */
+	bool there = config_has_table_route(&g->config.tables[table], &own);
+
+	if (add && there)
+		return -EEXIST;
+	return add ? add_table_route(g, table, &own) : remove_table_route(g, table, &own);
 }

@@ -10,9 +10,10 @@
 #include "gateway.h"
 #include "version.h"
 
-#define DEFAULT_CONFIG	  "/etc/espalier/espalier.yaml"
-#define DEFAULT_PIN_DIR	  "/sys/fs/bpf/espalier"
-#define DEFAULT_STATE_DIR "/run/espalier"
+#define DEFAULT_CONFIG	    "/etc/espalier/espalier.yaml"
+#define DEFAULT_PIN_DIR	    "/sys/fs/bpf/espalier"
+#define DEFAULT_RUNTIME_DIR "/run/espalier"
+#define DEFAULT_STATE_DIR   "/var/lib/espalier"
 
 static const char usage[] =
 	"Usage: espalierd [OPTION]...\n"
@@ -25,7 +26,10 @@ static const char usage[] =
 	"      --cleanup         remove what an earlier controller left, and exit\n"
 	"  -s, --socket PATH     control socket (" CONTROL_SOCKET ")\n"
 	"      --bpffs DIR       where maps and programs are pinned (" DEFAULT_PIN_DIR ")\n"
-	"      --state-dir DIR   what must survive a restart (" DEFAULT_STATE_DIR ")\n"
+	"      --state-dir DIR   routes added at run time, what was applied (" DEFAULT_STATE_DIR
+	")\n"
+	"      --runtime-dir DIR former values of sysctls, until the next boot "
+	"(" DEFAULT_RUNTIME_DIR ")\n"
 	"  -V, --version         print the version and exit\n"
 	"  -h, --help            print this and exit\n"
 	"\n"
@@ -36,7 +40,13 @@ struct invocation {
 	bool foreground, cleanup;
 };
 
-enum long_only { OPTION_TEARDOWN = 256, OPTION_CLEANUP, OPTION_BPFFS, OPTION_STATE_DIR };
+enum long_only {
+	OPTION_TEARDOWN = 256,
+	OPTION_CLEANUP,
+	OPTION_BPFFS,
+	OPTION_STATE_DIR,
+	OPTION_RUNTIME_DIR
+};
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -46,6 +56,7 @@ static const struct option long_options[] = {
 	{ "socket", required_argument, NULL, 's' },
 	{ "bpffs", required_argument, NULL, OPTION_BPFFS },
 	{ "state-dir", required_argument, NULL, OPTION_STATE_DIR },
+	{ "runtime-dir", required_argument, NULL, OPTION_RUNTIME_DIR },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -75,6 +86,9 @@ static int take_option(int option, struct invocation *out)
 		return -1;
 	case OPTION_STATE_DIR:
 		out->options.state_dir = optarg;
+		return -1;
+	case OPTION_RUNTIME_DIR:
+		out->options.runtime_dir = optarg;
 		return -1;
 	case 'V':
 		puts("espalierd " VERSION);
@@ -162,6 +176,7 @@ int main(int argc, char **argv)
 			.config = DEFAULT_CONFIG,
 			.socket = CONTROL_SOCKET,
 			.pin_dir = DEFAULT_PIN_DIR,
+			.runtime_dir = DEFAULT_RUNTIME_DIR,
 			.state_dir = DEFAULT_STATE_DIR,
 		},
 	};

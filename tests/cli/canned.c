@@ -6,7 +6,8 @@
  *   canned SOCKET ANSWERS LOG   ANSWERS: {"COMMAND": answer, ...}; requests are appended to LOG
  *
  * Prints "ready" once it listens, or why it cannot. The command "big" answers with as many bytes as
- * its argument "size" says.
+ * its argument "size" says; "monitor" subscribes; "publish" sends its argument "event" to the
+ * subscribers, "times" times, and answers with their number before and after.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include "io/control.h"
 
 struct canned {
+	struct control *control;
 	json_t *answers;
 	FILE *log;
 };
@@ -35,7 +37,18 @@ static json_t *big(const json_t *request)
 	return answer;
 }
 
-static json_t *answer(const json_t *request, void *context)
+static json_t *publish(const struct canned *canned, const json_t *request)
+{
+	json_int_t times = json_integer_value(json_object_get(request, "times"));
+	size_t before = control_subscribers(canned->control);
+
+	for (json_int_t i = 0; i < times; i++)
+		control_publish(canned->control, json_object_get(request, "event"));
+	return control_ok(json_pack("[I, I]", (json_int_t)before,
+				    (json_int_t)control_subscribers(canned->control)));
+}
+
+static json_t *answer(const json_t *request, bool *subscribe, void *context)
 {
 	struct canned *canned = context;
 	const char *command = json_string_value(json_object_get(request, "command"));
@@ -46,13 +59,15 @@ static json_t *answer(const json_t *request, void *context)
 	fflush(canned->log);
 	if (command && strcmp(command, "big") == 0)
 		return big(request);
+	if (command && strcmp(command, "publish") == 0)
+		return publish(canned, request);
+	*subscribe = command && strcmp(command, "monitor") == 0;
 	found = command ? json_object_get(canned->answers, command) : NULL;
 	return found ? json_incref(found) : control_error("unknown command %s", command);
 }
 
 static int serve(const char *path, struct canned *canned)
 {
-	struct control *control;
 	sd_event *event;
 	char buf[256];
 	int err;
@@ -63,12 +78,12 @@ static int serve(const char *path, struct canned *canned)
 	/* Before "ready": who reads that may end us at once. */
 	err = sd_event_add_signal(event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, NULL, NULL);
 	if (err >= 0)
-		err = control_open(event, path, answer, canned, &control);
+		err = control_open(event, path, answer, canned, &canned->control);
 	printf("%s\n", err ? control_open_error(err, path, buf, sizeof(buf)) : "ready");
 	fflush(stdout);
 	if (!err) {
 		err = sd_event_loop(event);
-		control_close(control);
+		control_close(canned->control);
 	}
 	sd_event_unref(event);
 	return err;

@@ -81,10 +81,10 @@ same "no such file, -j: no place" \
 	"$code $out$err"
 run check "$work"
 same "a directory" "2 $work: error: Is a directory" "$code $out$(head -1 <<<"$err")"
-head -c 1048577 /dev/zero | tr '\0' '#' >"$file"
+head -c 16777217 /dev/zero | tr '\0' '#' >"$file"
 run check "$file"
-same "one byte too long" "2 $file: error: longer than 1048576 bytes" "$code $out$(head -1 <<<"$err")"
-{ clean eth1 "$secrets"; head -c 1048576 /dev/zero | tr '\0' '#'; } | head -c 1048576 >"$file"
+same "one byte too long" "2 $file: error: longer than 16777216 bytes" "$code $out$(head -1 <<<"$err")"
+{ clean eth1 "$secrets"; head -c 16777216 /dev/zero | tr '\0' '#'; } | head -c 16777216 >"$file"
 run check "$file"
 same "just as long as allowed" "0 $file: valid" "$code $out$err"
 

@@ -61,8 +61,8 @@ refused("a key twice", b'{"command": "a", "command": "b"}\n', "malformed request
 refused("bytes that are no UTF-8", b'{"command": "\xff"}\n', "malformed request: ")
 refused("brackets nested 60,000 deep", b"[" * 60000 + b"\n", "malformed request: ")
 refused("a command that does not exist", b'{"command": "x"}\n', "unknown command x")
-refused("64 KiB without a newline", b" " * 65536, "request longer than 65536 bytes")
-ok("64 KiB with a newline", good(ask(b'{"command": "status"}'.ljust(65535) + b"\n")))
+refused("40 MiB without a newline", b" " * (40 << 20), "request longer than 41943040 bytes")
+ok("40 MiB with a newline", good(ask(b'{"command": "status"}'.ljust((40 << 20) - 1) + b"\n")))
 ok("a request in single bytes", (lambda s: [s.sendall(bytes([b])) for b in b'{"command": "status"}\n'] and good(rest(s)))(connect()))
 
 s = connect()
@@ -101,6 +101,40 @@ waited = time.monotonic() - began
 ok("after ten seconds", 9 < waited < 30, waited)
 ok("and its successors too", all(rest(s) == b"" for i, s in enumerate(many) if i not in (5, 7)))
 ok("the daemon is still there", good(ask(b'{"command": "status"}\n')))
+# Subscribers.
+def line(s):
+    data = b""
+    while not data.endswith(b"\n"):
+        data += s.recv(1)
+    return json.loads(data)
+
+def subscribe():
+    s = connect()
+    s.sendall(b'{"command": "monitor"}\n')
+    assert line(s)["ok"] is True
+    return s
+
+def publish(event, times=1):
+    return json.loads(ask(json.dumps({"command": "publish", "event": event, "times": times}).encode() + b"\n"))["result"]
+
+first, second = subscribe(), subscribe()
+ok("what is published reaches every subscriber", publish({"n": 1}) == [2, 2] and line(first) == line(second) == {"n": 1})
+publish({"n": 2}, 3)
+ok("each of it, in order", [line(first) for _ in range(3)] == [{"n": 2}] * 3)
+second.close()
+while publish({"n": 3})[0] == 2:
+    pass
+ok("one that hung up is forgotten, the other hears on", line(first) == {"n": 3})
+time.sleep(11)
+ok("a subscriber may be silent for longer than others may", publish({"n": 4})[1] == 1)
+began = time.monotonic()
+ok("a reader that is too slow is dropped", publish({"text": "x" * 1000}, 4000) == [1, 0])
+ok("the daemon did not wait for it", time.monotonic() - began < 5)
+told = rest(first).decode().splitlines()
+ok("and told so behind what it still gets", json.loads(told[-1])["event"] == "lost" and len(told) > 500, told[-1:])
+many = [subscribe() for _ in range(16)]
+refused("subscriber 17 is told so", b'{"command": "monitor"}\n', "too many monitors")
+ok("and questions are still answered", good(ask(b'{"command": "status"}\n')))
 sys.exit(failed)
 END
 

@@ -58,11 +58,11 @@ dc-1        vpn   dc-1  -         -           -            -                 0  
 END
 
 shows "routes say why they are not active" show routes <<'END'
-IN                 PREFIX         TYPE         FROM    METRIC  STATE      NEXT HOPS                       WHY
-table main         10.1.0.0/16    system       vpc-a        0  active     eth1 via 10.1.0.254
-table main         10.50.0.0/16   bgp          dc-1         0  active     dc-1-1, dc-1-2 weight 2 (dead)
-table main         10.50.0.0/16   destination  branch       0  standby    -                               BGP comes first [S30]
-connection branch  2001:db8::/32  destination  -            -  withdrawn  -                               no tunnel in Phase 2 [D2]
+IN                 PREFIX         TYPE         FROM    ORIGIN   METRIC  STATE      NEXT HOPS                       WHY
+table main         10.1.0.0/16    system       vpc-a   config        0  active     eth1 via 10.1.0.254
+table main         10.50.0.0/16   bgp          dc-1    config        0  active     dc-1-1, dc-1-2 weight 2 (dead)
+table main         10.50.0.0/16   destination  branch  runtime       0  standby    -                               BGP comes first [S30]
+connection branch  2001:db8::/32  destination  -       config        -  withdrawn  -                               no tunnel in Phase 2 [D2]
 END
 
 shows "groups: a line per member, shares of the buckets" show groups <<'END'
@@ -115,6 +115,9 @@ asked() { # NAME REQUEST ARGUMENT...
 asked "abbreviations reach the daemon in full" '{"command": "connections"}' sh con
 asked "routes of a table" '{"command": "routes", "table": "main"}' show routes --table main
 asked "routes of a connection" '{"command": "routes", "connection": "dc-1"}' show routes --connection=dc-1
+asked "routes by match, the word shortened" \
+	'{"command": "routes", "match": "covering", "prefix": "10.0.0.0/8", "table": "main"}' \
+	show routes --table main cov 10.0.0.0/8
 asked "drops, all of them" '{"all": true, "command": "drops"}' show --all drops
 asked "explain without protocol" \
 	'{"command": "explain", "destination": "::2", "in": "a", "source": "::1"}' explain ::1 ::2 --in a
@@ -124,6 +127,42 @@ asked "explain with a protocol's name and ports" \
 asked "explain with a protocol's number" \
 	'{"command": "explain", "destination": "10.0.0.2", "in": "a", "protocol": 50, "source": "10.0.0.1"}' \
 	explain --in a 10.0.0.1 10.0.0.2 50
+
+# What changes something.
+asked "a route of a connection" \
+	'{"action": "add", "command": "route", "connection": "dc-1", "prefix": "10.9.0.0/16"}' route add dc-1 10.9.0.0/16
+asked "a route of a table to an attachment" \
+	'{"action": "add", "command": "route", "metric": 5, "prefix": "10.9.0.0/16", "table": "main", "via": "vpc-a"}' \
+	route add --table main 10.9.0.0/16 via vpc-a metric 5
+asked "a blackhole of a table goes" \
+	'{"action": "delete", "blackhole": true, "command": "route", "prefix": "10.9.0.0/16", "table": "main"}' \
+	route delete 10.9.0.0/16 blackhole --table main
+for words in "dc-1" "dc-1 10.0.0.0/8 via vpc-a" "--table main 10.0.0.0/8" "--table main 10.0.0.0/8 via" \
+	"--table main 10.0.0.0/8 blackhole metric" "--table main 10.0.0.0/8 blackhole metric -1" \
+	"--table main 10.0.0.0/8 blackhole metric 4294967296" "--table main 10.0.0.0/8 via a metric 1 b"; do
+	# shellcheck disable=SC2086 # several words
+	ask route add $words
+	same "route add $words: usage" "2 " "$code $out"
+done
+printf 'a: "b"\n' >"$work/file.yaml"
+asked "apply sends the file's text and its full name" \
+	"{\"command\": \"apply\", \"file\": \"$work/file.yaml\", \"text\": \"a: \\\"b\\\"\\n\"}" apply "$work/file.yaml"
+asked "apply with a time to confirm" \
+	"{\"command\": \"apply\", \"confirm\": 60, \"file\": \"$work/file.yaml\", \"text\": \"a: \\\"b\\\"\\n\"}" \
+	apply --confirm 60 "$work/file.yaml"
+for seconds in 0 86401 1x ''; do
+	ask apply --confirm "$seconds" "$work/file.yaml"
+	same "apply --confirm '$seconds': usage" "2 " "$code $out"
+done
+ask apply "$work/file.yaml"
+same "a refused file: each place, exit status 2" "2 $work/file.yaml:1:1: error: unknown key 'a' in the configuration
+espalier: FILE: 1 error; nothing was changed" "$code $err"
+asked "confirm" '{"command": "confirm"}' confirm
+asked "rollback" '{"command": "rollback"}' rollback
+shows "export is the text and nothing else" export <<'END'
+gateway:
+  secrets: /etc/espalier/secrets
+END
 
 colours() { script -qec "$*" /dev/null </dev/null | grep -c $'\033\\[' | sed 's/^0$/none/'; }
 same "colours on a terminal" 4 "$(TERM=xterm colours "$espalier" -s "$socket" show tunnels)"

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Any bytes as a configuration: decode, judge, ask what others ask, free. */
+/* Any bytes as a configuration: decode, judge, write and read it back, ask what others ask, free.
+ */
 #include <stdlib.h>
+#include "../../user/core/plan.h"
 #include "../../user/core/rules.h"
 #include "../../user/wire/config.h"
+#include "../../user/wire/config_emit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,6 +44,26 @@ static void check_promises(const struct config *c)
 			abort();
 }
 
+/* What is exported is accepted, and is the same. */
+static void check_round_trip(const struct config *c)
+{
+	struct findings f = { 0 };
+	struct config again;
+	struct plan plan;
+	char *text;
+	size_t len;
+
+	if (config_emit(c, &text, &len) || config_parse("again", text, len, &again, &f))
+		abort();
+	rules_check(&again, &f);
+	if (findings_errors(&f) || plan_build(c, &again, &plan) || plan.count)
+		abort();
+	plan_free(&plan);
+	findings_free(&f);
+	config_free(&again);
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct findings f = { 0 };
@@ -54,8 +77,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		config_each_device(&c, ignore, NULL);
 		config_each_secret(&c, ignore, NULL);
 	}
-	if (c.file && !findings_errors(&f))
+	if (c.file && !findings_errors(&f)) {
 		check_promises(&c);
+		check_round_trip(&c);
+	}
 	findings_sort(&f);
 	findings_free(&f);
 	config_free(&c);

@@ -16,6 +16,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 import traceback
 
@@ -166,6 +167,8 @@ class Gateway:
         os.makedirs(STATE)
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(NOTIFY)
+        self.said = []
+        threading.Thread(target=self.listen, daemon=True).start()
         run("""ip link set lo up
                sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
                ip link add eth0 type veth peer name far0
@@ -202,10 +205,14 @@ class Gateway:
 
     def notified(self):
         """What systemd would have been told since the last question."""
-        said = []
-        while select.select([self.notify], [], [], 0)[0]:
-            said += self.notify.recv(4096).decode().splitlines()
+        time.sleep(0.1)
+        said, self.said = self.said, []
         return said
+
+    def listen(self):
+        """As systemd does: a daemon that nobody listens to waits."""
+        while True:
+            self.said += self.notify.recv(4096).decode().splitlines()
 
     def answers(self):
         assert self.daemon.poll() is None, "espalierd ended: " + open(f"{STATE}/log").read()

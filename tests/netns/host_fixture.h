@@ -16,9 +16,8 @@
 #include <stdio.h>
 #include "../../user/core/host.h"
 
-#define FIXTURE_ROUTES 16
-#define MAIN_TABLE     2000u
-#define DC_TABLE       1001u
+#define MAIN_TABLE 2000u
+#define DC_TABLE   1001u
 
 struct fixture {
 	struct config c;
@@ -31,7 +30,6 @@ struct fixture {
 	uint32_t tunnel_ids[1][TUNNELS_PER_CONNECTION];
 	struct fib fib;
 	struct fib_table fib_tables[2];
-	struct fib_route main_routes[FIXTURE_ROUTES], dc_routes[FIXTURE_ROUTES];
 	struct host_facts facts;
 };
 
@@ -64,19 +62,12 @@ static inline struct fib_answer to_tunnels(void)
 				    .set = { .count = 2, .members = { { 0, 1 }, { 1, 1 } } } };
 }
 
-static inline int fixture_order(const void *a, const void *b)
-{
-	const struct fib_route *x = a, *y = b;
-
-	return prefix_compare(&x->prefix, &y->prefix);
-}
-
 static inline void fixture_route(struct fib_table *t, const char *prefix, struct fib_answer answer)
 {
-	if (t->count == FIXTURE_ROUTES)
+	struct prefix p = a_prefix(prefix);
+
+	if (fib_set(t, &p, &answer))
 		abort();
-	t->routes[t->count++] = (struct fib_route){ a_prefix(prefix), answer };
-	qsort(t->routes, t->count, sizeof(*t->routes), fixture_order);
 }
 
 static inline void fixture_tunnel(struct config_tunnel *t, uint32_t if_id, const char *inside,
@@ -130,11 +121,9 @@ static inline void fixture_config(struct fixture *f)
 
 static inline void fixture_fib(struct fixture *f)
 {
-	f->fib_tables[0] =
-		(struct fib_table){ .kernel_table = MAIN_TABLE, .routes = f->main_routes };
-	f->fib_tables[1] = (struct fib_table){
-		.id = 1, .kernel_table = DC_TABLE, .connection = true, .routes = f->dc_routes
-	};
+	f->fib_tables[0] = (struct fib_table){ .kernel_table = MAIN_TABLE };
+	f->fib_tables[1] =
+		(struct fib_table){ .id = 1, .kernel_table = DC_TABLE, .connection = true };
 	f->fib = (struct fib){ .tables = f->fib_tables, .count = 2 };
 	fixture_route(&f->fib_tables[0], "10.1.0.0/16", to_device(1));
 	fixture_route(&f->fib_tables[0], "2001:db8:1::/48", to_device(1));
@@ -147,16 +136,14 @@ static inline void fixture_fib(struct fixture *f)
 static inline void fixture_withdraw(struct fib_table *t, const char *prefix)
 {
 	struct prefix p = a_prefix(prefix);
-	size_t kept = 0;
 
-	for (size_t i = 0; i < t->count; i++)
-		if (!prefix_equal(&t->routes[i].prefix, &p))
-			t->routes[kept++] = t->routes[i];
-	t->count = kept;
+	fib_delete(t, &p);
 }
 
 static inline void fixture_init(struct fixture *f)
 {
+	for (size_t i = 0; i < 2; i++)
+		fib_table_free(&f->fib_tables[i]); /* of a world before this one */
 	memset(f, 0, sizeof(*f));
 	fixture_config(f);
 	fixture_fib(f);

@@ -31,26 +31,18 @@ struct tool {
 	const char *state;
 };
 
-static struct fib_route *bulk_routes(struct tool *t)
+static void bulk_routes(struct tool *t)
 {
-	struct fib_table *main_table = &t->world.fib_tables[0];
-	size_t count = main_table->count + t->bulk;
-	struct fib_route *all = calloc(count, sizeof(*all));
+	struct prefix p = a_prefix("20.0.0.0/32");
+	struct fib_answer answer = to_tunnels();
 
-	if (!all)
-		abort();
-	memcpy(all, main_table->routes, main_table->count * sizeof(*all));
 	for (size_t i = 0; i < t->bulk; i++) {
 		uint32_t host = htonl(0x14000000u + (uint32_t)i);
-		struct fib_route *r = &all[main_table->count + i];
 
-		*r = (struct fib_route){ a_prefix("20.0.0.0/32"), to_tunnels() };
-		memcpy(r->prefix.address.bytes, &host, sizeof(host));
+		memcpy(p.address.bytes, &host, sizeof(host));
+		if (fib_set(&t->world.fib_tables[0], &p, &answer))
+			abort();
 	}
-	qsort(all, count, sizeof(*all), fixture_order);
-	main_table->routes = all;
-	main_table->count = count;
-	return all;
 }
 
 static int report_errors(const struct host *h, int error)
@@ -302,7 +294,6 @@ static void option(struct tool *t, int c)
 static int with_host(struct tool *t, char **args)
 {
 	struct host_options options = { .state_dir = t->state };
-	struct fib_route *all = NULL;
 	const char *why;
 	int status = 2;
 
@@ -310,8 +301,7 @@ static int with_host(struct tool *t, char **args)
 		fprintf(stderr, "%s\n", why);
 		return 1;
 	}
-	if (t->bulk)
-		all = bulk_routes(t);
+	bulk_routes(t);
 	if (strcmp(args[0], "apply") == 0 || strcmp(args[0], "again") == 0)
 		status = apply(t, args[0][1] == 'g');
 	else if (strcmp(args[0], "teardown") == 0)
@@ -322,7 +312,6 @@ static int with_host(struct tool *t, char **args)
 		status = facts(t);
 	else if (strcmp(args[0], "counters") == 0)
 		status = counters(t, args[1]);
-	free(all);
 	host_close(t->host);
 	return status;
 }

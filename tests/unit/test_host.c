@@ -290,9 +290,11 @@ static void the_slow_path_disagrees_with_the_fib(void **state)
 
 static void weights_are_lost_on_the_slow_path(void **state)
 {
+	struct fib_answer answer = to_tunnels();
+
 	(void)state;
-	for (size_t i = 0; i < world.fib_tables[0].count; i++)
-		world.main_routes[i].answer.set.members[1].weight = 3;
+	answer.set.members[1].weight = 3;
+	fixture_route(&world.fib_tables[0], "10.50.0.0/16", answer);
 	build();
 	assert_int_equal(hop(route(MAIN_TABLE, "10.50.0.0/16", 0), 0)->weight, 1);
 	assert_int_equal(hop(route(MAIN_TABLE, "10.50.0.0/16", 0), 1)->weight, 3);
@@ -349,16 +351,15 @@ static void a_tagged_vpc_uses_the_untagged_device(void **state)
 static void a_large_table_takes_a_hop_per_route(void **state)
 {
 	enum { MANY = 1000 };
-	static struct fib_route many[MANY];
+	struct prefix p = a_prefix("10.60.0.0/32");
+	struct fib_answer answer = to_tunnels();
 
 	(void)state;
 	for (size_t i = 0; i < MANY; i++) {
-		many[i] = (struct fib_route){ a_prefix("10.60.0.0/32"), to_tunnels() };
-		many[i].prefix.address.bytes[2] = (uint8_t)(i >> 8);
-		many[i].prefix.address.bytes[3] = (uint8_t)i;
+		p.address.bytes[2] = (uint8_t)(i >> 8);
+		p.address.bytes[3] = (uint8_t)i;
+		assert_int_equal(0, fib_set(&world.fib_tables[0], &p, &answer));
 	}
-	world.fib_tables[0].routes = many;
-	world.fib_tables[0].count = MANY;
 	build();
 	assert_true(plan.route_count > MANY);
 	assert_in_range(plan.hop_count, 1, 20);

@@ -54,11 +54,6 @@ static int print_json(const struct cli *cli, const char *path, const struct find
 	return code;
 }
 
-static const char *plural(size_t count)
-{
-	return count == 1 ? "" : "s";
-}
-
 static void print_text(const char *path, const struct findings *f)
 {
 	size_t errors = findings_errors(f), warnings = f->count - errors;

@@ -14,6 +14,11 @@ int cli_print_json(const struct cli *cli, const json_t *value)
 	return EXIT_OK;
 }
 
+const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
 int cli_fail(const struct cli *cli, enum exit_code code, const char *format, ...)
 {
 	json_t *error = NULL;

@@ -18,16 +18,18 @@ enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 #define OPTION_CONNECTION 0x08
 #define OPTION_ALL	  0x10
 #define OPTION_IN	  0x20
+#define OPTION_CONFIRM	  0x40
 
 struct cli {
 	bool json;
 	const char *socket;
 	unsigned options; /* OPTION_* given */
-	const char *table, *connection, *in;
+	const char *table, *connection, *in, *confirm;
 };
 
 struct command {
 	const char *name;
+	const char *parent;	     /* the word before it, or NULL */
 	const char *args;	     /* as in the usage line */
 	const char *summary;	     /* one line */
 	const char *help;	     /* the rest of --help, or NULL */
@@ -37,10 +39,15 @@ struct command {
 	int (*run)(const struct cli *cli, const struct command *command, char **operands);
 };
 
-extern const struct command show_commands[];
+extern const struct command show_commands[], route_commands[];
 
+int apply_run(const struct cli *cli, const struct command *command, char **operands);
 int check_run(const struct cli *cli, const struct command *command, char **operands);
 int explain_run(const struct cli *cli, const struct command *command, char **operands);
+int export_run(const struct cli *cli, const struct command *command, char **operands);
+int monitor_run(const struct cli *cli, const struct command *command, char **operands);
+int plan_run(const struct cli *cli, const struct command *command, char **operands);
+int settle_run(const struct cli *cli, const struct command *command, char **operands);
 int show_run(const struct cli *cli, const struct command *command, char **operands);
 int status_run(const struct cli *cli, const struct command *command, char **operands);
 
@@ -53,6 +60,16 @@ int cli_print_json(const struct cli *cli, const json_t *value);
 
 /* Prints a result for humans. 0 or -ENOMEM. */
 typedef int (*cli_renderer)(const json_t *result, const void *context);
+
+/* "s" or "". */
+const char *plural(size_t count);
+
+/*
+ * Sends the configuration in `path` ("-": standard input) along with `request`, which it takes
+ * over. Findings go to stderr, as file:line:column. EXIT_OK: *result is the caller's; else the exit
+ * code, everything is said.
+ */
+int cli_submit(const struct cli *cli, json_t *request, const char *path, json_t **result);
 
 /*
  * Asks the daemon; takes over `request` (NULL: out of memory). With -j the result is printed as it

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,24 +135,21 @@ static int receive(int fd, struct buffer *b, char **error)
 }
 
 /* {"ok": true, "result": ...} or {"ok": false, "error": "a sentence"} */
-static int unpack(const struct buffer *b, json_t **result, char **error)
+static int unpack(const json_t *answer, json_t **result, char **error)
 {
-	json_t *answer = json_loadb(b->data, b->len, 0, NULL);
 	json_t *value = json_object_get(answer, "result");
 	const char *text = json_string_value(json_object_get(answer, "error"));
-	int err = 0;
 
-	if (json_is_true(json_object_get(answer, "ok")) && value)
+	if (json_is_true(json_object_get(answer, "ok")) && value) {
 		*result = json_incref(value);
-	else if (text)
-		err = say(error, EREMOTEIO, "%s", text);
-	else
-		err = say(error, EPROTO, "the answer makes no sense: is that socket espalierd's?");
-	json_decref(answer);
-	return err;
+		return 0;
+	}
+	if (text)
+		return say(error, EREMOTEIO, "%s", text);
+	return say(error, EPROTO, "the answer makes no sense: is that socket espalierd's?");
 }
 
-int client_request(const char *socket_path, const json_t *request, json_t **result, char **error)
+int client_exchange(const char *socket_path, const json_t *request, json_t **answer, char **error)
 {
 	struct buffer b = { 0 };
 	int fd, err;
@@ -164,7 +162,106 @@ int client_request(const char *socket_path, const json_t *request, json_t **resu
 	if (!err)
 		err = receive(fd, &b, error);
 	if (!err)
-		err = unpack(&b, result, error);
+		*answer = json_loadb(b.data, b.len, 0, NULL);
+	if (!err && !*answer)
+		err = say(error, EPROTO, "the answer makes no sense: is that socket espalierd's?");
+	free(b.data);
+	close(fd);
+	return err;
+}
+
+int client_request(const char *socket_path, const json_t *request, json_t **result, char **error)
+{
+	json_t *answer;
+	int err = client_exchange(socket_path, request, &answer, error);
+
+	if (err)
+		return err;
+	err = unpack(answer, result, error);
+	json_decref(answer);
+	return err;
+}
+
+/* ---- subscriptions ---- */
+
+struct stream {
+	bool subscribed; /* the first answer was "yes" */
+	client_line_fn line;
+	void *context;
+	bool ended; /* by the caller */
+};
+
+static int take_line(struct stream *s, const char *text, size_t len, char **error)
+{
+	json_t *value = json_loadb(text, len, 0, NULL), *result = NULL;
+	int err = 0;
+
+	if (!value)
+		return say(error, EPROTO, "espalierd says what makes no sense");
+	if (!s->subscribed) {
+		err = unpack(value, &result, error);
+		s->subscribed = !err;
+		json_decref(result);
+	} else {
+		s->ended = s->line(value, s->context) != 0;
+	}
+	json_decref(value);
+	return err;
+}
+
+/* Whole lines are taken out of the buffer. */
+static int take_lines(struct stream *s, struct buffer *b, char **error)
+{
+	size_t done = 0;
+	char *newline;
+	int err = 0;
+
+	while (!err && !s->ended &&
+	       (newline = memchr(b->data + done, '\n', b->len - done)) != NULL) {
+		err = take_line(s, b->data + done, (size_t)(newline - b->data) - done, error);
+		done = (size_t)(newline - b->data) + 1;
+	}
+	memmove(b->data, b->data + done, b->len - done);
+	b->len -= done;
+	return err;
+}
+
+static int follow(int fd, struct stream *s, struct buffer *b, char **error)
+{
+	int err = 0;
+
+	while (!err && !s->ended) {
+		ssize_t n;
+
+		if (buffer_room(b))
+			return -ENOMEM;
+		n = recv(fd, b->data + b->len, b->size - b->len, 0);
+		if (n > 0) {
+			b->len += (size_t)n;
+			err = take_lines(s, b, error);
+		} else if (n == 0) {
+			err = say(error, ECONNRESET, "espalierd hung up");
+		} else if (errno != EINTR && errno != EAGAIN) {
+			err = say(error, errno, "espalierd hung up: %s", strerror(errno));
+		}
+	}
+	return err;
+}
+
+int client_stream(const char *socket_path, const json_t *request, client_line_fn line,
+		  void *context, char **error)
+{
+	struct stream s = { .line = line, .context = context };
+	struct buffer b = { 0 };
+	int fd, err;
+
+	*error = NULL;
+	fd = open_socket(socket_path, error);
+	if (fd < 0)
+		return fd;
+	err = send_request(fd, request, error);
+	if (!err)
+		err = follow(fd, &s, &b, error);
 	free(b.data);
 	close(fd);
 	return err;

@@ -16,4 +16,13 @@
  */
 int client_request(const char *socket_path, const json_t *request, json_t **result, char **error);
 
+/* The same, with the whole answer: 0 whatever it says. */
+int client_exchange(const char *socket_path, const json_t *request, json_t **answer, char **error);
+
+/* A subscription: calls `line` for every object after the first answer, until it returns non-zero
+ * or the daemon hangs up. 0: `line` ended it; else -errno and *error. */
+typedef int (*client_line_fn)(const json_t *event, void *context);
+int client_stream(const char *socket_path, const json_t *request, client_line_fn line,
+		  void *context, char **error);
+
 #endif

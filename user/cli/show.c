@@ -54,7 +54,7 @@ static double tunnel_share(const json_t *list, const json_t *item)
 static enum style state_style(const char *state)
 {
 	static const char *const good[] = { "up", "rekeying", "active" };
-	static const char *const bad[] = { "down", "withdrawn" };
+	static const char *const bad[] = { "down", "withdrawn", "refused" };
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
 		if (strcmp(state, good[i]) == 0)
@@ -162,9 +162,10 @@ static void attachment_row(struct table *t, const json_t *list, const json_t *it
 }
 
 static const struct column route_columns[] = {
-	{ "IN", ALIGN_LEFT },	     { "PREFIX", ALIGN_LEFT },	{ "TYPE", ALIGN_LEFT },
-	{ "FROM", ALIGN_LEFT },	     { "METRIC", ALIGN_RIGHT }, { "STATE", ALIGN_LEFT },
-	{ "NEXT HOPS", ALIGN_LEFT }, { "WHY", ALIGN_LEFT },	{ NULL, ALIGN_LEFT },
+	{ "IN", ALIGN_LEFT },	 { "PREFIX", ALIGN_LEFT },    { "TYPE", ALIGN_LEFT },
+	{ "FROM", ALIGN_LEFT },	 { "ORIGIN", ALIGN_LEFT },    { "METRIC", ALIGN_RIGHT },
+	{ "STATE", ALIGN_LEFT }, { "NEXT HOPS", ALIGN_LEFT }, { "WHY", ALIGN_LEFT },
+	{ NULL, ALIGN_LEFT },
 };
 
 /* "dc-1-1, dc-1-2 weight 2 (dead)" or "eth1 via 10.1.0.254". */
@@ -206,6 +207,7 @@ static void route_row(struct table *t, const json_t *list, const json_t *item)
 	cell_text(t, item, "prefix");
 	cell_text(t, item, "type");
 	cell_text(t, item, "attachment");
+	cell_text(t, item, "origin");
 	cell_text(t, item, "metric");
 	cell_state(t, item);
 	table_cell(t, STYLE_PLAIN, "%s", next_hops(item, buf));
@@ -279,6 +281,7 @@ static const struct noun nouns[] = {
 const struct command show_commands[] = {
 	{
 		.name = "tunnels",
+		.parent = "show",
 		.summary = "tunnels: Phase 2 state, device, traffic, share",
 		.help = "SINCE is the time in this state, LOST what the kernel could not send for "
 			"want of\n"
@@ -289,11 +292,13 @@ const struct command show_commands[] = {
 	},
 	{
 		.name = "connections",
+		.parent = "show",
 		.summary = "connections: method, state, tunnels up, routes, VRF",
 		.run = show_run,
 	},
 	{
 		.name = "attachments",
+		.parent = "show",
 		.summary =
 			"attachments: device or connection, association, program in use, traffic",
 		.help = "PROGRAM is native (XDP) or tc (the tc program alone).",
@@ -301,18 +306,32 @@ const struct command show_commands[] = {
 	},
 	{
 		.name = "routes",
-		.args = "[--table TABLE | --connection CONNECTION]",
-		.summary = "routes of every table: active, standby, withdrawn, and why",
+		.parent = "show",
+		.args = "[--table TABLE | --connection CONNECTION] "
+			"[exact|longest|within|covering PREFIX]",
+		.summary = "routes of every table: active, standby, withdrawn, refused, and why",
+		.help = "exact     the routes to PREFIX itself\n"
+			"longest   those that a packet to PREFIX (an address, or a prefix) would "
+			"match\n"
+			"within    those to PREFIX and inside it\n"
+			"covering  those to PREFIX and around it\n"
+			"\n"
+			"ORIGIN: config (the file), runtime (espalier route add), bgp, host (an "
+			"own "
+			"address).",
 		.options = OPTION_TABLE | OPTION_CONNECTION,
+		.max = 2,
 		.run = show_run,
 	},
 	{
 		.name = "groups",
+		.parent = "show",
 		.summary = "ECMP groups: members and their share of the buckets",
 		.run = show_run,
 	},
 	{
 		.name = "drops",
+		.parent = "show",
 		.args = "[--all]",
 		.summary = "counters of dropped packets by attachment and reason",
 		.help = "--all  also what was forwarded and what was handed to the kernel",
@@ -340,12 +359,30 @@ static int render(const json_t *list, const void *context)
 	return table_print(t);
 }
 
+/* PREFIX behind a word that may be shortened; nothing. */
+static int add_match(const struct cli *cli, json_t *request, char **operands)
+{
+	static const char *const words[] = { "exact", "longest", "within", "covering", NULL };
+	const char *const *word = words;
+
+	if (!operands[0])
+		return EXIT_OK;
+	while (*word && strncmp(*word, operands[0], strlen(operands[0])) != 0)
+		word++;
+	if (!*word || !*operands[0] || !operands[1])
+		return cli_fail(cli, EXIT_USAGE,
+				"show routes: exact, longest, within or covering, and a prefix");
+	json_object_set_new(request, "match", json_string(*word));
+	json_object_set_new(request, "prefix", json_string(operands[1]));
+	return EXIT_OK;
+}
+
 int show_run(const struct cli *cli, const struct command *command, char **operands)
 {
 	const struct noun *noun = nouns;
 	json_t *request;
+	int code;
 
-	(void)operands;
 	if (cli->table && cli->connection)
 		return cli_fail(cli, EXIT_USAGE, "show routes: --table or --connection, not both");
 	while (strcmp(noun->name, command->name) != 0)
@@ -353,5 +390,9 @@ int show_run(const struct cli *cli, const struct command *command, char **operan
 	request = json_pack("{s:s, s:s*, s:s*, s:o*}", "command", command->name, "table",
 			    cli->table, "connection", cli->connection, "all",
 			    cli->options & OPTION_ALL ? json_true() : NULL);
-	return cli_ask(cli, request, render, noun);
+	code = request ? add_match(cli, request, operands) : EXIT_OK;
+	if (code == EXIT_OK)
+		return cli_ask(cli, request, render, noun);
+	json_decref(request);
+	return code;
 }

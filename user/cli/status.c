@@ -7,6 +7,19 @@
 #include "field.h"
 #include "table.h"
 
+/* Only what is not as usual. */
+static void print_configuration(const json_t *c)
+{
+	char text[FIELD_STRLEN];
+
+	if (json_is_false(field(c, "own")))
+		printf("%srunning: %s, applied %s ago%s\n", style_on(STYLE_WARN),
+		       field_string(c, "file"), field_duration(c, "applied_s", text), style_off());
+	if (json_is_integer(field(c, "confirm_s")))
+		printf("%sunconfirmed: goes back in %s%s\n", style_on(STYLE_WARN),
+		       field_duration(c, "confirm_s", text), style_off());
+}
+
 static void print_head(const json_t *s)
 {
 	char pid[FIELD_STRLEN], uptime[FIELD_STRLEN];
@@ -15,6 +28,7 @@ static void print_head(const json_t *s)
 	printf("espalierd %s, pid %s, up %s, %s\n", field_string(s, "version"),
 	       field_text(s, "pid", pid), field_duration(s, "uptime_s", uptime),
 	       field_string(s, "config"));
+	print_configuration(field(s, "configuration"));
 	printf("%s%s%s\n\n", style_on(ready ? STYLE_GOOD : STYLE_WARN),
 	       ready ? "ready" : "not ready yet", style_off());
 }

@@ -143,6 +143,54 @@ const char *connection_vrf_name(const struct config_connection *c, char buf[16])
 	return buf;
 }
 
+static bool is_named(const char *name, const char *wanted)
+{
+	return name && !strcmp(name, wanted);
+}
+
+int config_find_table(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->table_count; i++)
+		if (is_named(c->tables[i].name, name))
+			return (int)i;
+	return -1;
+}
+
+int config_find_attachment(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->attachment_count; i++)
+		if (is_named(c->attachments[i].name, name))
+			return (int)i;
+	return -1;
+}
+
+int config_find_customer_gateway(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->customer_gateway_count; i++)
+		if (is_named(c->customer_gateways[i].name, name))
+			return (int)i;
+	return -1;
+}
+
+int config_find_connection(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->connection_count; i++)
+		if (is_named(c->connections[i].name, name))
+			return (int)i;
+	return -1;
+}
+
+int config_find_tunnel(const struct config *c, const char *name, size_t *index)
+{
+	for (size_t i = 0; i < c->connection_count; i++)
+		for (size_t k = 0; k < c->connections[i].tunnel_count; k++)
+			if (is_named(c->connections[i].tunnels[k].name, name)) {
+				*index = k;
+				return (int)i;
+			}
+	return -1;
+}
+
 int connection_attachment(const struct config *c, size_t connection)
 {
 	for (size_t i = 0; i < c->attachment_count; i++)

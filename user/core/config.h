@@ -36,7 +36,8 @@ enum attachment_type { ATTACHMENT_VPC, ATTACHMENT_VBR, ATTACHMENT_VPN };
 enum xdp_mode { XDP_AUTO, XDP_NATIVE, XDP_OFF };
 enum no_route { NO_ROUTE_DROP, NO_ROUTE_PASS };
 
-/* A prefix with its place: cidrs of a VPC, destination-based routes of a connection. */
+/* A prefix with its place: cidrs of a VPC, destination-based routes of a connection. A route that
+ * was added at run time has line 0. */
 struct config_prefix {
 	struct prefix prefix;
 	struct mark mark;
@@ -163,7 +164,8 @@ struct config_gateway {
 	char *secrets; /* directory, default DEFAULT_SECRETS */
 	struct mark secrets_mark;
 	enum no_route on_no_route; /* [D8]; default NO_ROUTE_DROP */
-	int flow_hash;	       /* enum hash_mode of include/dataplane.h, default HASH_L4 [D12] */
+	int flow_hash; /* enum hash_mode of include/dataplane.h, default HASH_L4 [D12] */
+	struct mark flow_hash_mark;
 	bool limits;	       /* default true; false: `limits: none` [D5] */
 	uint32_t hold_down_ms; /* delays withdrawal, not the liveness word; default 300 */
 };
@@ -211,6 +213,14 @@ void config_free(struct config *c);
 const char *tunnel_device_name(const struct config_tunnel *t, char buf[16]);
 /* The VRF device of a connection: "vrf" + kernel table. */
 const char *connection_vrf_name(const struct config_connection *c, char buf[16]);
+
+/* Positions by name, or -1. */
+int config_find_table(const struct config *c, const char *name);
+int config_find_attachment(const struct config *c, const char *name);
+int config_find_customer_gateway(const struct config *c, const char *name);
+int config_find_connection(const struct config *c, const char *name);
+/* By the tunnel's name; *index is its position within the connection that is returned. */
+int config_find_tunnel(const struct config *c, const char *name, size_t *index);
 
 /* The one attachment of type vpn that names this connection, or -1 [S34]. */
 int connection_attachment(const struct config *c, size_t connection);

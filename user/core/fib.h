@@ -6,6 +6,10 @@
  * A TR table's effective FIB is the function address → TR lookup → (if a connection) connection
  * lookup [D9 S29]. Compile walks the union of the prefixes and emits an entry only where the
  * composed answer differs from that of the enclosing entry, so one trie lookup per packet does.
+ *
+ * Whether a prefix has an entry is a question about that prefix alone: is the composed answer there
+ * another one than just around it (for the same address and one bit less)? So a table can be kept
+ * up to date prefix by prefix, and the whole compile is the same thing done everywhere.
  */
 #ifndef ESPALIER_FIB_H
 #define ESPALIER_FIB_H
@@ -13,48 +17,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "answers.h"
 #include "prefix.h"
 #include "config.h"
 #include "ids.h"
-
-#define MAX_MEMBERS 16 /* tunnels in one ECMP set */
+#include "touched.h"
+#include "trie.h"
 
 #define TR_KERNEL_TABLE 2000u /* kernel table of dataplane table 0 */
 
-/* One tunnel of an ECMP set. */
-struct member {
-	uint16_t tunnel; /* tunnel id */
-	uint16_t weight;
-};
-
-/*
- * The tunnels that a route may use, ordered by tunnel id: all of its connection's, in Phase 2 or
- * not. Which of them are live is the group's business, so that losing one changes no route.
- */
-struct member_set {
-	struct member members[MAX_MEMBERS];
-	uint8_t count;
-};
-
-enum fib_kind {
-	FIB_NONE,    /* no match; as an entry it undoes an enclosing one (a hole) */
-	FIB_TUNNELS, /* group of tunnels */
-	FIB_DEVICE,  /* VPC or VBR */
-	FIB_LOCAL,   /* the gateway's own address */
-	FIB_BLACKHOLE,
-};
-
-struct fib_answer {
-	enum fib_kind kind;
-	uint32_t attachment;   /* FIB_DEVICE: attachment id */
-	struct member_set set; /* FIB_TUNNELS */
-};
-
-struct fib_route {
-	struct prefix prefix;
-	struct fib_answer answer;
-};
-
+/* One table. Sorted by prefix_compare() when it is walked. */
 struct fib_table {
 	uint32_t id;	       /* dataplane table id */
 	uint32_t kernel_table; /* the slow path's copy: TR_KERNEL_TABLE + id, or the connection's */
@@ -62,8 +34,8 @@ struct fib_table {
 	enum view view;	       /* of a TR table */
 	size_t index;	       /* in config: of the table, or of the connection */
 	bool retired;	       /* no longer configured: its routes are about to go */
-	struct fib_route *routes; /* sorted by prefix_compare() */
-	size_t count;
+	struct trie routes;    /* prefix → struct fib_answer, one of `answers` */
+	struct answers answers;
 };
 
 struct fib {
@@ -79,13 +51,18 @@ bool fib_answer_equal(const struct fib_answer *a, const struct fib_answer *b);
 /* Compiles every table of `rib`. 0 or -ENOMEM. */
 int fib_compile(const struct rib *rib, struct fib *out);
 void fib_free(struct fib *f);
+void fib_table_free(struct fib_table *t);
 
 /* The table with this dataplane id, or NULL. */
-const struct fib_table *fib_find(const struct fib *f, uint32_t id);
+struct fib_table *fib_find(const struct fib *f, uint32_t id);
 
 /* Longest match in one table; FIB_NONE when nothing matches. *matched may be NULL. */
 struct fib_answer fib_lookup(const struct fib_table *t, const struct address *a,
 			     struct prefix *matched);
+
+/* One route: set (added or changed; 0 or -ENOMEM), deleted. */
+int fib_set(struct fib_table *t, const struct prefix *p, const struct fib_answer *answer);
+void fib_delete(struct fib_table *t, const struct prefix *p);
 
 /*
  * The operations that turn one table into another, in an order in which no address ever gets an
@@ -95,11 +72,26 @@ struct fib_answer fib_lookup(const struct fib_table *t, const struct address *a,
 struct fib_op {
 	enum { FIB_SET, FIB_DELETE } kind;
 	struct prefix prefix;
-	const struct fib_answer *answer; /* FIB_SET: points into `now` */
+	struct fib_answer answer; /* FIB_SET */
 };
 
-/* Both tables sorted by prefix_compare(). 0 or -ENOMEM; *ops belongs to the caller (free()). */
-int fib_diff(const struct fib_route *old, size_t old_count, const struct fib_route *now,
-	     size_t now_count, struct fib_op **ops, size_t *op_count);
+struct fib_ops {
+	struct fib_op *list;
+	size_t count, room;
+};
+
+void fib_ops_free(struct fib_ops *ops);
+int fib_apply(struct fib_table *t, const struct fib_op *op);
+
+/* From one table to another, of which either may be NULL (empty). 0 or -ENOMEM. */
+int fib_diff(const struct fib_table *old, const struct fib_table *now, struct fib_ops *out);
+
+/*
+ * From a table to what the rib asks for, looking only at what was touched: at each of those
+ * prefixes and inside it, as far as nothing more specific has the last word. The table is not
+ * changed: fib_apply() does that, when the dataplane has followed. 0 or -ENOMEM.
+ */
+int fib_update(const struct rib *rib, const struct fib_table *t, const struct touched *touched,
+	       struct fib_ops *out);
 
 #endif

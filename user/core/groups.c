@@ -18,16 +18,24 @@ int groups_init(struct groups *g, size_t limit)
 
 void groups_free(struct groups *g)
 {
+	HASH_CLEAR(hh, g->by_set);
 	free(g->list);
 	*g = (struct groups){ 0 };
 }
 
+static void make_key(const struct member_set *set, struct fib_answer *key)
+{
+	answers_normalize(&(struct fib_answer){ .kind = FIB_TUNNELS, .set = *set }, key);
+}
+
 int groups_find(const struct groups *g, const struct member_set *set)
 {
-	for (size_t i = 0; i < g->limit; i++)
-		if (g->list[i].used && member_set_equal(&g->list[i].set, set))
-			return (int)i;
-	return -ENOENT;
+	struct group_entry *e;
+	struct fib_answer key;
+
+	make_key(set, &key);
+	HASH_FIND(hh, g->by_set, &key, sizeof(key), e);
+	return e ? (int)(e - g->list) : -ENOENT;
 }
 
 static struct member_set live_members(const struct member_set *set, tunnel_live_fn live,
@@ -41,33 +49,56 @@ static struct member_set live_members(const struct member_set *set, tunnel_live_
 	return out;
 }
 
-static void start(struct group_entry *e, const struct member_set *set, const struct group *seed,
-		  tunnel_live_fn live, const void *context)
+/* The empty set is nobody's: a group that serves it is not to be found. */
+static int start(struct groups *g, struct group_entry *e, const struct member_set *set,
+		 const struct group *seed, tunnel_live_fn live, const void *context)
 {
 	struct member_set now = live_members(set, live, context);
 
+	make_key(set, &e->key);
+	if (set->count) {
+		HASH_ADD(hh, g->by_set, key, sizeof(e->key), e);
+		if (!e->hh.tbl)
+			return -ENOMEM;
+	}
 	e->used = true;
 	e->routes = 0;
 	e->set = *set;
 	ecmp_fill(seed, &now, &e->content);
+	g->used++;
+	return 0;
+}
+
+static struct group_entry *next_free(struct groups *g)
+{
+	for (size_t i = 0; i < g->limit; i++) {
+		struct group_entry *e = &g->list[(g->next + i) % g->limit];
+
+		if (e->used)
+			continue;
+		g->next = (size_t)(e - g->list) + 1;
+		return e;
+	}
+	return NULL;
 }
 
 int groups_get(struct groups *g, const struct member_set *set, const struct group *seed,
 	       tunnel_live_fn live, const void *context, bool *made)
 {
-	int id = groups_find(g, set);
+	int id = groups_find(g, set), err;
+	struct group_entry *e;
 
 	*made = false;
 	if (id >= 0)
 		return id;
-	for (size_t i = 0; i < g->limit; i++) {
-		if (g->list[i].used)
-			continue;
-		start(&g->list[i], set, seed, live, context);
-		*made = true;
-		return (int)i;
-	}
-	return -ENOSPC;
+	e = g->used < g->limit ? next_free(g) : NULL;
+	if (!e)
+		return -ENOSPC;
+	err = start(g, e, set, seed, live, context);
+	if (err)
+		return err;
+	*made = true;
+	return (int)(e - g->list);
 }
 
 int groups_adopt(struct groups *g, uint32_t id, const struct member_set *set,
@@ -75,8 +106,7 @@ int groups_adopt(struct groups *g, uint32_t id, const struct member_set *set,
 {
 	if (id >= g->limit || g->list[id].used)
 		return -EBUSY;
-	start(&g->list[id], set, content, live, context);
-	return 0;
+	return start(g, &g->list[id], set, content, live, context);
 }
 
 bool groups_refresh(struct groups *g, uint32_t id, tunnel_live_fn live, const void *context)
@@ -104,5 +134,23 @@ bool groups_has_tunnel(const struct groups *g, uint32_t id, uint32_t tunnel)
 
 void groups_release(struct groups *g, uint32_t id)
 {
-	g->list[id].used = false;
+	struct group_entry *e = &g->list[id];
+
+	if (!e->used)
+		return;
+	if (e->set.count)
+		HASH_DEL(g->by_set, e);
+	e->used = false;
+	g->used--;
+}
+
+void groups_hold(struct groups *g, uint32_t id)
+{
+	g->list[id].routes++;
+}
+
+void groups_drop(struct groups *g, uint32_t id)
+{
+	if (!--g->list[id].routes)
+		groups_release(g, id);
 }

@@ -4,6 +4,9 @@
  *
  * Routes with equal next hops share one group. A group is made from all tunnels of the set; its
  * buckets name only the live ones, so a tunnel that is lost or returns changes groups and no route.
+ *
+ * A group lives as long as routes name it; then its id can be given out again. It is given out as
+ * late as possible, because a packet on its way may still hold it.
  */
 #ifndef ESPALIER_GROUPS_H
 #define ESPALIER_GROUPS_H
@@ -14,16 +17,24 @@
 #include "dataplane.h"
 #include "fib.h"
 
+#define HASH_NONFATAL_OOM 1 /* an element that found no memory has no table */
+#include <uthash.h>
+
 struct group_entry {
 	bool used;
 	size_t routes; /* that name it now */
 	struct member_set set;
 	struct group content;
+	struct fib_answer key; /* `set`, as answers_normalize() gives it */
+	UT_hash_handle hh;
 };
 
 struct groups {
 	struct group_entry *list; /* by group id */
 	size_t limit;
+	size_t used;
+	struct group_entry *by_set;
+	size_t next; /* where to look for a free id */
 };
 
 /* Is a tunnel live, by tunnel id? */
@@ -37,7 +48,7 @@ int groups_find(const struct groups *g, const struct member_set *set);
 /*
  * The same, made if missing; *made says so. Its buckets then follow those of `seed` (a group that
  * served the same flows until now, or NULL), so that only what must move does [D13]. -ENOSPC when
- * every id is in use.
+ * every id is in use, -ENOMEM.
  */
 int groups_get(struct groups *g, const struct member_set *set, const struct group *seed,
 	       tunnel_live_fn live, const void *context, bool *made);
@@ -48,5 +59,8 @@ int groups_adopt(struct groups *g, uint32_t id, const struct member_set *set,
 bool groups_refresh(struct groups *g, uint32_t id, tunnel_live_fn live, const void *context);
 bool groups_has_tunnel(const struct groups *g, uint32_t id, uint32_t tunnel);
 void groups_release(struct groups *g, uint32_t id);
+/* One route more, one fewer, names it. The last one releases it. */
+void groups_hold(struct groups *g, uint32_t id);
+void groups_drop(struct groups *g, uint32_t id);
 
 #endif

@@ -168,20 +168,6 @@ static void build_links(struct host_builder *b)
 	}
 }
 
-/* Sorted, IPv6 last. The gateway's own addresses lead nobody through it. */
-static bool leads_ipv6(const struct fib_table *t)
-{
-	for (size_t i = t->count; i > 0; i--) {
-		const struct fib_route *r = &t->routes[i - 1];
-
-		if (r->prefix.address.family != AF_INET6)
-			return false;
-		if (r->answer.kind != FIB_LOCAL)
-			return true;
-	}
-	return false;
-}
-
 static bool any_ipv6(const struct config_prefix *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -190,19 +176,23 @@ static bool any_ipv6(const struct config_prefix *list, size_t count)
 	return false;
 }
 
-/* Is anything IPv6 behind this gateway, now or once its tunnels are up? If not, nothing of IPv6 is
- * switched, and a host with IPv6 disabled will do. */
+/*
+ * Is anything IPv6 behind this gateway, now or once its tunnels are up? If not, nothing of IPv6 is
+ * switched, and a host with IPv6 disabled will do. That the gateway has an IPv6 address of its own
+ * does not count.
+ */
 static bool has_ipv6(const struct host_builder *b)
 {
-	for (size_t i = 0; i < b->fib->count; i++)
-		if (leads_ipv6(&b->fib->tables[i]))
-			return true;
 	for (size_t i = 0; i < b->c->attachment_count; i++)
 		if (any_ipv6(b->c->attachments[i].cidrs, b->c->attachments[i].cidr_count))
 			return true;
 	for (size_t i = 0; i < b->c->connection_count; i++)
 		if (any_ipv6(b->c->connections[i].routes, b->c->connections[i].route_count))
 			return true;
+	for (size_t i = 0; i < b->c->table_count; i++)
+		for (size_t k = 0; k < b->c->tables[i].route_count; k++)
+			if (any_ipv6(&b->c->tables[i].routes[k].destination, 1))
+				return true;
 	return false;
 }
 

@@ -140,14 +140,14 @@ static void add_unicast(struct host_builder *b, struct host_route *r,
 /* A hole undoes the enclosing route: the lookup leaves the table, as it does where nothing matches.
  */
 static void add_fib_route(struct host_builder *b, uint32_t table, uint32_t metric,
-			  const struct fib_route *from)
+			  const struct prefix *p, const struct fib_answer *answer)
 {
-	struct host_route r = { .table = table, .metric = metric, .prefix = from->prefix };
+	struct host_route r = { .table = table, .metric = metric, .prefix = *p };
 
-	switch (from->answer.kind) {
+	switch (answer->kind) {
 	case FIB_TUNNELS:
 	case FIB_DEVICE:
-		add_unicast(b, &r, &from->answer);
+		add_unicast(b, &r, answer);
 		return;
 	case FIB_BLACKHOLE:
 		r.type = HOST_ROUTE_BLACKHOLE;
@@ -161,10 +161,25 @@ static void add_fib_route(struct host_builder *b, uint32_t table, uint32_t metri
 	host_add_route(b, &r);
 }
 
+/* Where the routes of a FIB table are copied to. */
+struct copy {
+	struct host_builder *b;
+	uint32_t table, metric;
+};
+
+static int copy_route(const struct prefix *p, void *answer, void *context)
+{
+	const struct copy *to = context;
+
+	add_fib_route(to->b, to->table, to->metric, p, answer);
+	return 0;
+}
+
 static void transit_table(struct host_builder *b, const struct fib_table *t)
 {
-	for (size_t i = 0; i < t->count; i++)
-		add_fib_route(b, t->kernel_table, HOST_METRIC_TABLE, &t->routes[i]);
+	struct copy to = { b, t->kernel_table, HOST_METRIC_TABLE };
+
+	trie_walk(&t->routes, NULL, copy_route, &to);
 }
 
 static void add_unreachable(struct host_builder *b, uint32_t table, uint32_t metric,
@@ -210,33 +225,46 @@ static void tunnel_routes(struct host_builder *b, const struct config_connection
 	}
 }
 
+static int leak_route(const struct prefix *p, void *data, void *context)
+{
+	const struct copy *to = context;
+	const struct fib_answer *answer = data;
+	struct host_route r = {
+		.table = to->table, .metric = to->metric, .prefix = *p, .optional = true
+	};
+
+	if (answer->kind == FIB_DEVICE)
+		add_unicast(to->b, &r, answer);
+	return 0;
+}
+
 static void leak_routes(struct host_builder *b, size_t connection)
 {
 	int attachment = connection_attachment(b->c, connection);
 	const struct fib_table *t = attachment < 0 ? NULL : host_associated(b, (size_t)attachment);
+	struct copy to = { b, b->c->connections[connection].kernel_table, HOST_METRIC_LEAKED };
 
 	if (!t)
 		return;
-	for (size_t i = 0; i < t->count; i++) {
-		struct host_route r = { .table = b->c->connections[connection].kernel_table,
-					.metric = b->c->attachments[attachment].synchronize
-							  ? HOST_METRIC_EXPORTED
-							  : HOST_METRIC_LEAKED,
-					.prefix = t->routes[i].prefix,
-					.optional = true };
-
-		if (t->routes[i].answer.kind == FIB_DEVICE)
-			add_unicast(b, &r, &t->routes[i].answer);
-	}
+	if (b->c->attachments[attachment].synchronize)
+		to.metric = HOST_METRIC_EXPORTED;
+	trie_walk(&t->routes, NULL, leak_route, &to);
 }
 
 /* Only what leads to tunnels: a hole would leave the table, past its end. */
+static int own_route(const struct prefix *p, void *data, void *context)
+{
+	const struct fib_answer *answer = data;
+
+	return answer->kind == FIB_TUNNELS ? copy_route(p, data, context) : 0;
+}
+
 static void own_routes(struct host_builder *b, const struct fib_table *t, uint32_t table,
 		       uint32_t metric)
 {
-	for (size_t i = 0; i < t->count; i++)
-		if (t->routes[i].answer.kind == FIB_TUNNELS)
-			add_fib_route(b, table, metric, &t->routes[i]);
+	struct copy to = { b, table, metric };
+
+	trie_walk(&t->routes, NULL, own_route, &to);
 }
 
 static void connection_table(struct host_builder *b, size_t connection)
@@ -306,14 +334,21 @@ static void reply_to_attachments(struct host_builder *b)
 	}
 }
 
+static int reply_route(const struct prefix *p, void *data, void *context)
+{
+	const struct copy *to = context;
+
+	return holds_peer(to->b, p) ? 0 : own_route(p, data, context);
+}
+
 /* Below them `unreachable` for what is configured, for while it is withdrawn. */
 static void reply_to_connection(struct host_builder *b, const struct config_connection *conn,
 				const struct fib_table *own)
 {
-	for (size_t i = 0; own && i < own->count; i++)
-		if (own->routes[i].answer.kind == FIB_TUNNELS &&
-		    !holds_peer(b, &own->routes[i].prefix))
-			add_fib_route(b, HOST_REPLY_TABLE, HOST_METRIC_TABLE + 1, &own->routes[i]);
+	struct copy to = { b, HOST_REPLY_TABLE, HOST_METRIC_TABLE + 1 };
+
+	if (own)
+		trie_walk(&own->routes, NULL, reply_route, &to);
 	for (size_t i = 0; i < conn->route_count; i++)
 		if (!holds_peer(b, &conn->routes[i].prefix))
 			add_unreachable(b, HOST_REPLY_TABLE, HOST_METRIC_TABLE + 2,
@@ -362,7 +397,7 @@ static void sort_routes(struct host_plan *p)
 void host_build_routes(struct host_builder *b)
 {
 	for (size_t i = 0; i < b->fib->count; i++)
-		if (!b->fib->tables[i].connection)
+		if (!b->fib->tables[i].connection && !b->fib->tables[i].retired)
 			transit_table(b, &b->fib->tables[i]);
 	for (size_t i = 0; i < b->c->connection_count; i++)
 		connection_routes(b, i);

@@ -2,38 +2,75 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "rib.h"
+#include "rib_internal.h"
 
 /* A VBR with a lower priority is preferred to a connection's destination-based route, one with a
  * higher priority stands by for it [D17]. */
 #define DESTINATION_METRIC 100
 
-static int add_candidate(struct trie *table, const struct prefix *p, const struct candidate *c)
+struct candidate rib_local_candidate(void)
 {
-	struct rib_entry **slot = (struct rib_entry **)trie_insert(table, p), *entry;
-	struct candidate *list;
-
-	if (!slot)
-		return -ENOMEM;
-	if (!*slot)
-		*slot = calloc(1, sizeof(**slot));
-	entry = *slot;
-	if (!entry)
-		return -ENOMEM;
-	list = realloc(entry->list, (entry->count + 1) * sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	list[entry->count++] = *c;
-	entry->list = list;
-	return 0;
+	return (struct candidate){
+		.source = SOURCE_LOCAL,
+		.attachment = -1,
+		.single = true,
+		.available = true,
+	};
 }
 
-static void free_entry(void *data)
+int rib_referred(const struct rib *r, const struct config_table_route *route)
 {
-	struct rib_entry *e = data;
+	const struct config_attachment *a;
 
-	free(e->list);
-	free(e);
+	if (route->blackhole)
+		return -1;
+	a = &r->config->attachments[route->attachment.index];
+	return a->type == ATTACHMENT_VPN ? a->connection.index : -1;
+}
+
+struct candidate rib_static_candidate(const struct rib *r, const struct config_table_route *route)
+{
+	int connection = rib_referred(r, route);
+
+	return (struct candidate){
+		.source = SOURCE_STATIC,
+		.attachment = route->blackhole ? -1 : route->attachment.index,
+		.single = connection < 0,
+		.available = connection < 0 || r->available[connection],
+		.metric = route->metric,
+	};
+}
+
+struct candidate rib_learned_candidate(const struct rib *r, size_t connection,
+				       const struct connection_route *route)
+{
+	return (struct candidate){
+		.source = route->source,
+		.attachment = r->attachments[connection],
+		.available = r->available[connection],
+		.metric = route->source == SOURCE_DESTINATION ? DESTINATION_METRIC : 0,
+	};
+}
+
+int rib_candidate_add(struct rib *r, size_t table, const struct prefix *p,
+		      const struct candidate *c)
+{
+	struct rib_entry **place = (struct rib_entry **)trie_insert(&r->tables[table], p);
+	struct rib_entry *e;
+	size_t count;
+
+	if (!place)
+		return -ENOMEM;
+	count = *place ? (*place)->count : 0;
+	e = realloc(*place, sizeof(*e) + (count + 1) * sizeof(*c));
+	if (!e) {
+		trie_forget(&r->tables[table], p);
+		return -ENOMEM;
+	}
+	e->count = count + 1;
+	e->list[count] = *c;
+	*place = e;
+	return 0;
 }
 
 static int rank_entry(const struct prefix *p, void *data, void *context)
@@ -43,6 +80,8 @@ static int rank_entry(const struct prefix *p, void *data, void *context)
 	select_rank(data);
 	return 0;
 }
+
+/* ---- connections' own tables ---- */
 
 static struct member_set connection_members(const struct rib *r, size_t connection)
 {
@@ -57,33 +96,98 @@ static struct member_set connection_members(const struct rib *r, size_t connecti
 	return set;
 }
 
-static int build_connection(struct rib *r, size_t connection)
+int rib_own_route_add(struct rib *r, size_t connection, const struct prefix *p,
+		      struct connection_route **out)
 {
-	const struct config_connection *c = &r->config->connections[connection];
-	struct connection_route route = {
+	struct connection_route *route;
+	void **place = trie_insert(&r->connections[connection], p);
+
+	if (!place)
+		return -ENOMEM;
+	if (*place)
+		return -EEXIST;
+	route = malloc(sizeof(*route));
+	if (!route) {
+		trie_forget(&r->connections[connection], p);
+		return -ENOMEM;
+	}
+	*route = (struct connection_route){
 		.source = SOURCE_DESTINATION,
 		.set = connection_members(r, connection),
 	};
-
-	for (size_t i = 0; i < c->route_count; i++) {
-		struct connection_route **slot = (struct connection_route **)trie_insert(
-			&r->connections[connection], &c->routes[i].prefix);
-
-		if (!slot)
-			return -ENOMEM;
-		if (!*slot)
-			*slot = malloc(sizeof(**slot));
-		if (!*slot)
-			return -ENOMEM;
-		**slot = route;
-	}
+	*place = *out = route;
 	return 0;
 }
 
-static bool attachment_available(const struct rib *r, const struct config_attachment *a)
+static int build_connection(struct rib *r, size_t connection)
 {
-	return a->type != ATTACHMENT_VPN || r->available[a->connection.index];
+	const struct config_connection *c = &r->config->connections[connection];
+	struct connection_route *route;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < c->route_count; i++) {
+		err = rib_own_route_add(r, connection, &c->routes[i].prefix, &route);
+		if (err == -EEXIST)
+			err = 0;
+	}
+	return err;
 }
+
+/* ---- who learns from whom, and who refers to whom ---- */
+
+static size_t cell(const struct rib *r, size_t table, size_t connection)
+{
+	return table * r->config->connection_count + connection;
+}
+
+bool rib_learns(const struct rib *r, size_t table, size_t connection)
+{
+	return r->learns[cell(r, table, connection)];
+}
+
+const struct trie *rib_references(const struct rib *r, size_t table, size_t connection)
+{
+	return &r->references[cell(r, table, connection)];
+}
+
+int rib_reference_add(struct rib *r, size_t table, size_t connection, const struct prefix *p)
+{
+	void **place = trie_insert(&r->references[cell(r, table, connection)], p);
+
+	if (!place)
+		return -ENOMEM;
+	*place = (void *)((uintptr_t)*place + 1);
+	return 0;
+}
+
+void rib_reference_drop(struct rib *r, size_t table, size_t connection, const struct prefix *p)
+{
+	struct trie *t = &r->references[cell(r, table, connection)];
+	uintptr_t *place = (uintptr_t *)trie_insert(t, p); /* it is there */
+
+	if (*place > 1)
+		--*place;
+	else
+		trie_remove(t, p);
+}
+
+static void find_learners(struct rib *r)
+{
+	const struct config *c = r->config;
+
+	for (size_t i = 0; i < c->connection_count; i++)
+		r->attachments[i] = connection_attachment(c, i);
+	for (size_t t = 0; t < c->table_count; t++)
+		for (size_t k = 0; k < c->tables[t].learn_count; k++) {
+			const struct config_attachment *a =
+				&c->attachments[c->tables[t].learn[k].index];
+
+			if (a->type == ATTACHMENT_VPN)
+				r->learns[cell(r, t, (size_t)a->connection.index)] = true;
+		}
+}
+
+/* ---- TR tables ---- */
 
 /* What a table learns from a VPC or VBR [D15 D17]. */
 static int learn_cidrs(struct rib *r, size_t table, int attachment)
@@ -100,79 +204,57 @@ static int learn_cidrs(struct rib *r, size_t table, int attachment)
 	int err = 0;
 
 	for (size_t i = 0; !err && i < a->cidr_count; i++)
-		err = add_candidate(&r->tables[table], &a->cidrs[i].prefix, &c);
+		err = rib_candidate_add(r, table, &a->cidrs[i].prefix, &c);
 	return err;
 }
 
 struct learning {
 	struct rib *rib;
-	size_t table;
-	int attachment;
+	size_t table, connection;
 };
 
 /* What a table learns from a connection: each route of the connection's own table [S4 S11]. */
 static int learn_route(const struct prefix *p, void *data, void *context)
 {
-	const struct connection_route *route = data;
 	const struct learning *l = context;
-	struct candidate c = {
-		.source = route->source,
-		.attachment = l->attachment,
-		.available =
-			attachment_available(l->rib, &l->rib->config->attachments[l->attachment]),
-		.metric = route->source == SOURCE_DESTINATION ? DESTINATION_METRIC : 0,
-	};
+	struct candidate c = rib_learned_candidate(l->rib, l->connection, data);
 
-	return add_candidate(&l->rib->tables[l->table], p, &c);
+	return rib_candidate_add(l->rib, l->table, p, &c);
 }
 
 static int learn(struct rib *r, size_t table, int attachment)
 {
 	const struct config_attachment *a = &r->config->attachments[attachment];
-	struct learning l = { r, table, attachment };
+	struct learning l = { r, table, (size_t)a->connection.index };
 
 	if (a->type != ATTACHMENT_VPN)
 		return learn_cidrs(r, table, attachment);
-	return trie_walk(&r->connections[a->connection.index], NULL, learn_route, &l);
+	return trie_walk(&r->connections[l.connection], NULL, learn_route, &l);
 }
 
 static int add_static(struct rib *r, size_t table, const struct config_table_route *route)
 {
-	struct candidate c = {
-		.source = SOURCE_STATIC,
-		.attachment = -1,
-		.single = true,
-		.available = true,
-		.metric = route->metric,
-	};
+	const struct prefix *p = &route->destination.prefix;
+	struct candidate c = rib_static_candidate(r, route);
+	int connection = rib_referred(r, route);
+	int err = rib_candidate_add(r, table, p, &c);
 
-	if (!route->blackhole) {
-		const struct config_attachment *a =
-			&r->config->attachments[route->attachment.index];
-
-		c.attachment = route->attachment.index;
-		c.single = a->type != ATTACHMENT_VPN;
-		c.available = attachment_available(r, a);
-	}
-	return add_candidate(&r->tables[table], &route->destination.prefix, &c);
+	if (!err && connection >= 0)
+		err = rib_reference_add(r, table, (size_t)connection, p);
+	return err;
 }
 
 static int build_table(struct rib *r, size_t table, const struct address *locals,
 		       size_t local_count)
 {
 	const struct config_table *t = &r->config->tables[table];
-	struct candidate local = {
-		.source = SOURCE_LOCAL,
-		.attachment = -1,
-		.single = true,
-		.available = true,
-	};
+	struct candidate local = rib_local_candidate();
 	int err = 0;
 
 	for (size_t i = 0; !err && i < local_count; i++) {
 		struct prefix host = prefix_of(&locals[i], address_bits(&locals[i]));
 
-		err = add_candidate(&r->tables[table], &host, &local);
+		err = rib_candidate_add(r, table, &host, &local);
 	}
 	for (size_t i = 0; !err && i < t->route_count; i++)
 		err = add_static(r, table, &t->routes[i]);
@@ -191,20 +273,32 @@ static void find_available(struct rib *r, tunnel_up_fn up, const void *context)
 				r->available[i] = true;
 }
 
+static int allocate(struct rib *r)
+{
+	size_t tables = r->config->table_count, connections = r->config->connection_count;
+
+	r->tables = calloc(tables + 1, sizeof(*r->tables));
+	r->connections = calloc(connections + 1, sizeof(*r->connections));
+	r->available = calloc(connections + 1, sizeof(*r->available));
+	r->attachments = calloc(connections + 1, sizeof(*r->attachments));
+	r->learns = calloc(tables * connections + 1, sizeof(*r->learns));
+	r->references = calloc(tables * connections + 1, sizeof(*r->references));
+	return r->tables && r->connections && r->available && r->attachments && r->learns &&
+			       r->references
+		       ? 0
+		       : -ENOMEM;
+}
+
 int rib_build(const struct config *c, const struct ids *ids, const struct address *locals,
 	      size_t local_count, tunnel_up_fn up, const void *context, struct rib *out)
 {
-	struct rib r = {
-		.config = c,
-		.ids = ids,
-		.tables = calloc(c->table_count + 1, sizeof(*r.tables)),
-		.connections = calloc(c->connection_count + 1, sizeof(*r.connections)),
-		.available = calloc(c->connection_count + 1, sizeof(*r.available)),
-	};
-	int err = r.tables && r.connections && r.available ? 0 : -ENOMEM;
+	struct rib r = { .config = c, .ids = ids };
+	int err = allocate(&r);
 
-	if (!err)
+	if (!err) {
 		find_available(&r, up, context);
+		find_learners(&r);
+	}
 	for (size_t i = 0; !err && i < c->connection_count; i++)
 		err = build_connection(&r, i);
 	for (size_t i = 0; !err && i < c->table_count; i++)
@@ -219,13 +313,21 @@ int rib_build(const struct config *c, const struct ids *ids, const struct addres
 
 void rib_free(struct rib *r)
 {
-	for (size_t i = 0; r->tables && i < r->config->table_count; i++)
-		trie_free(&r->tables[i], free_entry);
-	for (size_t i = 0; r->connections && i < r->config->connection_count; i++)
+	size_t tables = r->config ? r->config->table_count : 0;
+	size_t connections = r->config ? r->config->connection_count : 0;
+
+	for (size_t i = 0; r->tables && i < tables; i++)
+		trie_free(&r->tables[i], free);
+	for (size_t i = 0; r->connections && i < connections; i++)
 		trie_free(&r->connections[i], free);
+	for (size_t i = 0; r->references && i < tables * connections; i++)
+		trie_free(&r->references[i], NULL);
 	free(r->tables);
 	free(r->connections);
 	free(r->available);
+	free(r->attachments);
+	free(r->learns);
+	free(r->references);
 	*r = (struct rib){ 0 };
 }
 
@@ -247,6 +349,11 @@ static const struct candidate *best(const struct rib *r, const struct rib_entry 
 		if (usable(r, &e->list[i], view))
 			return &e->list[i];
 	return NULL;
+}
+
+bool rib_entry_usable(const struct rib *r, const struct rib_entry *e, enum view view)
+{
+	return best(r, e, view);
 }
 
 static int by_tunnel(const void *x, const void *y)

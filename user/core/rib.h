@@ -12,6 +12,7 @@
 #include "config.h"
 #include "fib.h"
 #include "ids.h"
+#include "touched.h"
 #include "trie.h"
 
 /* In the order of preference [D6, step 1]. LOCAL is the gateway's own address [D14]. */
@@ -53,10 +54,10 @@ struct candidate {
 	enum select_step step; /* CANDIDATE_STANDBY: what beat it */
 };
 
-/* Candidates for one prefix of one table; best first after selection. */
+/* Candidates for one prefix of one table; best first. */
 struct rib_entry {
-	struct candidate *list;
 	size_t count;
+	struct candidate list[];
 };
 
 /* Destination-based or BGP route in a connection's own table. */
@@ -71,6 +72,10 @@ struct rib {
 	struct trie *tables;	  /* by TR table: prefix → struct rib_entry */
 	struct trie *connections; /* by connection: prefix → struct connection_route */
 	bool *available;	  /* by connection: at least one tunnel in Phase 2 [D1] */
+
+	int *attachments;	 /* by connection: of which type vpn it is, or -1 [S34] */
+	bool *learns;		 /* by TR table and connection */
+	struct trie *references; /* by TR table and connection: rib_references() */
 };
 
 /* Tunnels in Phase 2, by tunnel id. */
@@ -84,6 +89,28 @@ int rib_build(const struct config *c, const struct ids *ids, const struct addres
 	      size_t local_count, tunnel_up_fn up, const void *context, struct rib *out);
 void rib_free(struct rib *r);
 
+/*
+ * Changes of what is there. Each gives what a build from the changed configuration would give, in
+ * time that depends on what it touches, and adds to *touched where fib_update() has to look. The
+ * configuration itself is the caller's to change.
+ *
+ * 0, or nothing has changed: -EEXIST, -ENOENT, -ENOMEM.
+ */
+int rib_connection_route_add(struct rib *r, size_t connection, const struct prefix *p,
+			     struct touched *touched);
+int rib_connection_route_remove(struct rib *r, size_t connection, const struct prefix *p,
+				struct touched *touched);
+/* The same route twice is -EEXIST: same destination, target and metric. */
+int rib_table_route_add(struct rib *r, size_t table, const struct config_table_route *route,
+			struct touched *touched);
+int rib_table_route_remove(struct rib *r, size_t table, const struct config_table_route *route,
+			   struct touched *touched);
+/* An address of the gateway itself, in every table. */
+int rib_local_add(struct rib *r, const struct address *a, struct touched *touched);
+int rib_local_remove(struct rib *r, const struct address *a, struct touched *touched);
+/* Of a connection: whether any of its tunnels is in Phase 2 [D1 D2]. Cannot fail. */
+void rib_set_available(struct rib *r, size_t connection, bool available, struct touched *touched);
+
 /* The answer for the block `p` (every address of it that has no longer prefix in the rib). */
 struct fib_answer rib_answer(const struct rib *r, size_t table, enum view view,
 			     const struct prefix *p);
@@ -93,6 +120,11 @@ struct fib_answer rib_connection_answer(const struct rib *r, size_t connection,
 
 /* Is a candidate seen from this view [D10]? */
 bool candidate_visible(const struct rib *r, const struct candidate *c, enum view view);
+/* Has an entry a candidate that is available and seen from this view? */
+bool rib_entry_usable(const struct rib *r, const struct rib_entry *e, enum view view);
+/* The static routes of a table that lead to a connection, through which its own routes show [D9]:
+ * prefix → their number, as a uintptr_t. */
+const struct trie *rib_references(const struct rib *r, size_t table, size_t connection);
 
 /* select.c: <0: a is better, >0: b is better, 0: equal. *step is the step that decided. */
 int select_compare(const struct candidate *a, const struct candidate *b, enum select_step *step);

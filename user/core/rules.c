@@ -92,16 +92,16 @@ const char *kernel_table_reserved(uint32_t table)
 	return NULL;
 }
 
-static bool table_written(const struct config *c, uint32_t table)
+static bool table_taken(const struct config *c, uint32_t table)
 {
 	for (size_t i = 0; i < c->connection_count; i++)
-		if (c->connections[i].kernel_table_mark.line &&
-		    c->connections[i].kernel_table == table)
+		if (c->connections[i].kernel_table == table)
 			return true;
 	return false;
 }
 
-/* 1001 + position; what is taken moves it up, and those after it where it must. */
+/* 1001 + position; what is taken moves it up, and those after it where it must. What was kept from
+ * the running configuration stays. */
 static void choose_kernel_tables(struct config *c)
 {
 	uint32_t next = FIRST_KERNEL_TABLE;
@@ -113,7 +113,7 @@ static void choose_kernel_tables(struct config *c)
 			continue;
 		if (next < FIRST_KERNEL_TABLE + i)
 			next = FIRST_KERNEL_TABLE + (uint32_t)i;
-		while (kernel_table_reserved(next) || table_written(c, next))
+		while (kernel_table_reserved(next) || table_taken(c, next))
 			next++;
 		connection->kernel_table = next++;
 	}

@@ -106,23 +106,31 @@ static void prune(struct trie_node **link)
 	free(n);
 }
 
-void *trie_remove(struct trie *t, const struct prefix *p)
+void trie_forget(struct trie *t, const struct prefix *p)
 {
 	struct trie_node **link = root_of(t, &p->address), **parent = NULL;
-	void *data;
 
 	while (*link && (*link)->prefix.len < p->len && prefix_contains(&(*link)->prefix, p)) {
 		parent = link;
 		link = &(*link)->children[address_bit(&p->address, (*link)->prefix.len)];
 	}
-	if (!*link || !prefix_equal(&(*link)->prefix, p) || !(*link)->data)
-		return NULL;
-	data = (*link)->data;
-	(*link)->data = NULL;
+	if (!*link || !prefix_equal(&(*link)->prefix, p) || (*link)->data)
+		return;
 	prune(link);
 	if (parent)
 		prune(parent);
 	t->count--;
+}
+
+void *trie_remove(struct trie *t, const struct prefix *p)
+{
+	struct trie_node *n = find(t, p);
+	void *data = n ? n->data : NULL;
+
+	if (!data)
+		return NULL;
+	n->data = NULL;
+	trie_forget(t, p);
 	return data;
 }
 
@@ -152,6 +160,8 @@ static int walk(const struct trie_node *n, trie_fn fn, void *context)
 		return 0;
 	if (n->data)
 		err = fn(&n->prefix, n->data, context);
+	if (err == TRIE_SKIP)
+		return 0;
 	for (int i = 0; !err && i < 2; i++)
 		err = walk(n->children[i], fn, context);
 	return err;
@@ -168,6 +178,21 @@ int trie_walk(const struct trie *t, const struct prefix *within, trie_fn fn, voi
 	}
 	n = *descend(root_of(t, &within->address), within);
 	return n && prefix_contains(within, &n->prefix) ? walk(n, fn, context) : 0;
+}
+
+static int take_first(const struct prefix *p, void *data, void *context)
+{
+	(void)p;
+	*(void **)context = data;
+	return 1;
+}
+
+void *trie_first(const struct trie *t, const struct prefix *within)
+{
+	void *found = NULL;
+
+	trie_walk(t, within, take_first, &found);
+	return found;
 }
 
 static void free_nodes(struct trie_node *n, void (*free_data)(void *))

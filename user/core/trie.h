@@ -22,6 +22,8 @@ struct trie {
  * must store something other than NULL there. */
 void **trie_insert(struct trie *t, const struct prefix *p);
 void *trie_exact(const struct trie *t, const struct prefix *p);
+/* Gives up a place that trie_insert() made and nothing was stored in. */
+void trie_forget(struct trie *t, const struct prefix *p);
 /* Removes `p` and returns its data, or NULL. */
 void *trie_remove(struct trie *t, const struct prefix *p);
 
@@ -30,8 +32,13 @@ void *trie_remove(struct trie *t, const struct prefix *p);
 void *trie_longest(const struct trie *t, const struct address *a, unsigned max_len,
 		   struct prefix *matched);
 
+/* Data of the first prefix equal to or inside `within`, or NULL. */
+void *trie_first(const struct trie *t, const struct prefix *within);
+
 /* Every prefix equal to or inside `within` (NULL: all), in the order of prefix_compare(). A
- * callback that returns non-zero ends the walk. */
+ * callback that returns TRIE_SKIP is not called for what lies inside that prefix; any other
+ * non-zero value ends the walk and is returned. */
+#define TRIE_SKIP 0x7fffffff
 typedef int (*trie_fn)(const struct prefix *p, void *data, void *context);
 int trie_walk(const struct trie *t, const struct prefix *within, trie_fn fn, void *context);
 

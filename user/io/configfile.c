@@ -108,14 +108,17 @@ static void host_check(const struct config *c, struct findings *f)
 		close(check.directory);
 }
 
-static int judge(const char *path, const char *text, size_t len, bool check_host,
-		 struct config *out, struct findings *f)
+int configfile_judge(const char *name, const char *text, size_t len, bool check_host,
+		     configfile_prepare_fn prepare, const void *context, struct config *out,
+		     struct findings *f)
 {
 	struct config c = { 0 };
-	int err = config_parse(configfile_name(path), text, len, &c, f);
+	int err = config_parse(name, text, len, &c, f);
 
 	/* Values may be wrong: then rules and host still add their findings. */
 	if (c.file && (err == 0 || err == -EINVAL)) {
+		if (prepare)
+			prepare(&c, context);
 		rules_check(&c, f);
 		if (check_host)
 			host_check(&c, f);
@@ -132,22 +135,38 @@ static int judge(const char *path, const char *text, size_t len, bool check_host
 	return err;
 }
 
-int configfile_load(const char *path, bool check_host, struct config *out, struct findings *f)
+int configfile_read(const char *path, char **text, size_t *len, struct findings *f)
 {
-	char *text = malloc(CONFIG_FILE_MAX + 1);
-	ssize_t len;
-	int err = -EINVAL;
+	char *buf = malloc(CONFIG_FILE_MAX + 1);
+	ssize_t n;
 
-	if (!text)
+	if (!buf)
 		return -ENOMEM;
-	len = read_file(path, text, CONFIG_FILE_MAX + 1);
-	if (len < 0)
-		findings_add(f, SEVERITY_ERROR, whole_file, "%s", strerror((int)-len));
-	else if (len > CONFIG_FILE_MAX)
+	n = read_file(path, buf, CONFIG_FILE_MAX + 1);
+	if (n < 0)
+		findings_add(f, SEVERITY_ERROR, whole_file, "%s", strerror((int)-n));
+	else if (n > CONFIG_FILE_MAX)
 		findings_add(f, SEVERITY_ERROR, whole_file, "longer than %d bytes",
 			     CONFIG_FILE_MAX);
-	else
-		err = judge(path, text, len, check_host, out, f);
+	if (n < 0 || n > CONFIG_FILE_MAX) {
+		free(buf);
+		return -EINVAL;
+	}
+	buf[n] = '\0';
+	*text = buf;
+	*len = (size_t)n;
+	return 0;
+}
+
+int configfile_load(const char *path, bool check_host, struct config *out, struct findings *f)
+{
+	size_t len;
+	char *text;
+	int err = configfile_read(path, &text, &len, f);
+
+	if (err)
+		return err;
+	err = configfile_judge(configfile_name(path), text, len, check_host, NULL, NULL, out, f);
 	free(text);
 	return err;
 }

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include "../core/config.h"
 
-#define CONFIG_FILE_MAX (1024 * 1024) /* bytes */
+#define CONFIG_FILE_MAX (16 << 20) /* bytes */
 
 /*
  * Loads `path` ("-": standard input) and appends everything wrong with it to `f`, in the order of
@@ -22,6 +22,16 @@
  * the first case only, and then freed by config_free().
  */
 int configfile_load(const char *path, bool check_host, struct config *out, struct findings *f);
+
+/* The two halves of it, for a text that comes from elsewhere. */
+
+/* 0: *text is the caller's. -EINVAL: it cannot be read, a finding says why. -ENOMEM. */
+int configfile_read(const char *path, char **text, size_t *len, struct findings *f);
+/* `prepare` (or NULL) gets the decoded configuration before the rules do. */
+typedef void (*configfile_prepare_fn)(struct config *c, const void *context);
+int configfile_judge(const char *name, const char *text, size_t len, bool check_host,
+		     configfile_prepare_fn prepare, const void *context, struct config *out,
+		     struct findings *f);
 
 /* `path` as messages name it. */
 const char *configfile_name(const char *path);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A client is in one of two states: its request is read (EPOLLIN) until the newline, then its
- * answer is written (EPOLLOUT) until the end, then it is freed. The timer restarts with every byte
- * moved.
+ * A client is in one of three states: its request is read (EPOLLIN) until the newline, then its
+ * answer is written (EPOLLOUT) until the end, then it is freed, or, a subscriber, kept: then lines
+ * are appended to what is to be written, and EPOLLIN tells when it hangs up. The timer restarts
+ * with every byte moved; a subscriber has none.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,15 +26,19 @@
 #define CONTROL_BACKLOG	 64
 #define NO_MEMORY	 "{\"ok\": false, \"error\": \"out of memory\"}\n"
 #define TOO_MANY	 "{\"ok\": false, \"error\": \"too many clients, try again\"}\n"
+#define TOO_SLOW \
+	"{\"event\": \"lost\", \"text\": \"this reader is too slow; what follows is lost\"}\n"
+#define FIRST_ROOM 4096
 
 struct client {
 	struct control *control;
 	int fd;
 	sd_event_source *io, *timer;
-	size_t in_len;
+	char *in;
+	size_t in_len, in_room;
 	char *out; /* NULL: still reading */
-	size_t out_len, out_sent;
-	char in[CONTROL_REQUEST_MAX];
+	size_t out_len, out_sent, out_room;
+	bool subscribed;
 };
 
 struct control {
@@ -80,6 +85,7 @@ static void client_free(struct client *client)
 	sd_event_source_disable_unref(client->io);
 	sd_event_source_disable_unref(client->timer);
 	close(client->fd);
+	free(client->in);
 	free(client->out);
 	free(client);
 }
@@ -99,8 +105,32 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+size_t control_subscribers(const struct control *c)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; c && i < CONTROL_CLIENTS; i++)
+		count += c->clients[i] && c->clients[i]->subscribed;
+	return count;
+}
+
+static json_t *handle(struct client *client, const json_t *request)
+{
+	struct control *c = client->control;
+	size_t others = control_subscribers(c);
+	json_t *answer = c->handler(request, &client->subscribed, c->context);
+
+	if (client->subscribed && others >= CONTROL_SUBSCRIBERS) {
+		json_decref(answer);
+		answer = control_error("too many monitors, %d are allowed", CONTROL_SUBSCRIBERS);
+		client->subscribed = false;
+	}
+	client->subscribed &= answer != NULL;
+	return answer;
+}
+
 /* The answer to one line, as text. NULL: out of memory. */
-static char *answer_text(struct control *c, const char *line, size_t len)
+static char *answer_text(struct client *client, const char *line, size_t len)
 {
 	json_t *request, *answer;
 	json_error_t error;
@@ -112,7 +142,7 @@ static char *answer_text(struct control *c, const char *line, size_t len)
 	else if (!json_is_object(request))
 		answer = control_error("malformed request: not a JSON object");
 	else
-		answer = c->handler(request, c->context);
+		answer = handle(client, request);
 	text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
 	json_decref(request);
 	json_decref(answer);
@@ -122,6 +152,8 @@ static char *answer_text(struct control *c, const char *line, size_t len)
 /* Takes over `text`, whose terminating NUL becomes the newline. */
 static int client_answer(struct client *client, char *text)
 {
+	free(client->in);
+	client->in = NULL;
 	if (text) {
 		client->out_len = strlen(text) + 1;
 		text[client->out_len - 1] = '\n';
@@ -132,7 +164,9 @@ static int client_answer(struct client *client, char *text)
 		client->out_len = strlen(text);
 	}
 	client->out = text;
-	return sd_event_source_set_io_events(client->io, EPOLLOUT);
+	client->out_room = client->out_len;
+	return sd_event_source_set_io_events(client->io,
+					     EPOLLOUT | (client->subscribed ? EPOLLIN : 0));
 }
 
 static int client_refuse(struct client *client, json_t *error)
@@ -143,26 +177,53 @@ static int client_refuse(struct client *client, json_t *error)
 	return client_answer(client, text);
 }
 
+static int make_room(struct client *client)
+{
+	size_t room = client->in_room ? 2 * client->in_room : FIRST_ROOM;
+	char *in;
+
+	if (client->in_len < client->in_room)
+		return 0;
+	if (room > CONTROL_REQUEST_MAX)
+		room = CONTROL_REQUEST_MAX;
+	in = realloc(client->in, room);
+	if (!in)
+		return -ENOMEM;
+	client->in = in;
+	client->in_room = room;
+	return 0;
+}
+
 /* 0: go on, else: the client is done with. */
 static int client_read(struct client *client)
 {
-	size_t room = sizeof(client->in) - client->in_len;
-	char *start = client->in + client->in_len, *newline;
-	ssize_t n = recv(client->fd, start, room, 0);
+	char *start, *newline;
+	ssize_t n;
 
+	if (make_room(client))
+		return -ENOMEM;
+	start = client->in + client->in_len;
+	n = recv(client->fd, start, client->in_room - client->in_len, 0);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	newline = memchr(start, '\n', n);
 	client->in_len = newline ? (size_t)(newline - client->in) : client->in_len + n;
 	if (newline || (n == 0 && client->in_len))
-		return client_answer(client,
-				     answer_text(client->control, client->in, client->in_len));
+		return client_answer(client, answer_text(client, client->in, client->in_len));
 	if (n == 0)
 		return -ECONNRESET;
-	if (client->in_len == sizeof(client->in))
+	if (client->in_len == CONTROL_REQUEST_MAX)
 		return client_refuse(client, control_error("request longer than %d bytes",
 							   CONTROL_REQUEST_MAX));
 	return client_alive(client);
+}
+
+/* A subscriber that has everything waits for more, without a limit of time. */
+static int client_idle(struct client *client)
+{
+	client->out_len = client->out_sent = 0;
+	sd_event_source_set_enabled(client->timer, SD_EVENT_OFF);
+	return sd_event_source_set_io_events(client->io, EPOLLIN);
 }
 
 static int client_write(struct client *client)
@@ -173,20 +234,101 @@ static int client_write(struct client *client)
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	client->out_sent += n;
-	return client->out_sent == client->out_len ? -ESHUTDOWN : client_alive(client);
+	if (client->out_sent < client->out_len)
+		return client->subscribed ? 0 : client_alive(client);
+	return client->subscribed ? client_idle(client) : -ESHUTDOWN;
+}
+
+/* A subscriber says nothing more; all that is to be heard is that it hangs up. */
+static int client_listen(struct client *client)
+{
+	char ignored[256];
+	ssize_t n = recv(client->fd, ignored, sizeof(ignored), 0);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	return n ? 0 : -ECONNRESET;
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct client *client = userdata;
+	int err = 0;
 
 	(void)source;
 	(void)fd;
-	(void)events;
-	if ((client->out ? client_write(client) : client_read(client)) < 0)
+	if (!client->out)
+		err = client_read(client);
+	else if (client->subscribed && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+		err = client_listen(client);
+	if (!err && client->out && (events & EPOLLOUT))
+		err = client_write(client);
+	if (err < 0)
 		client_free(client);
 	return 0;
 }
+
+/* ---- subscribers ---- */
+
+static int client_append(struct client *client, const char *text, size_t len)
+{
+	size_t left = client->out_len - client->out_sent;
+
+	if (client->out_sent) {
+		memmove(client->out, client->out + client->out_sent, left);
+		client->out_len = left;
+		client->out_sent = 0;
+	}
+	if (left + len > client->out_room) {
+		size_t room = 2 * (left + len);
+		char *out = realloc(client->out, room);
+
+		if (!out)
+			return -ENOMEM;
+		client->out = out;
+		client->out_room = room;
+	}
+	memcpy(client->out + left, text, len);
+	client->out_len = left + len;
+	return sd_event_source_set_io_events(client->io, EPOLLIN | EPOLLOUT);
+}
+
+/* It may still read what waits for it, and why there is no more. */
+static int client_drop(struct client *client)
+{
+	int err = client_append(client, TOO_SLOW, strlen(TOO_SLOW));
+
+	client->subscribed = false;
+	if (err < 0)
+		return err;
+	client_alive(client);
+	return sd_event_source_set_io_events(client->io, EPOLLOUT);
+}
+
+void control_publish(struct control *c, const json_t *event)
+{
+	char *text = control_subscribers(c) ? json_dumps(event, JSON_COMPACT) : NULL;
+	size_t len = text ? strlen(text) + 1 : 0;
+
+	if (text)
+		text[len - 1] = '\n';
+	for (size_t i = 0; text && i < CONTROL_CLIENTS; i++) {
+		struct client *client = c->clients[i];
+		int err;
+
+		if (!client || !client->subscribed)
+			continue;
+		if (client->out_len - client->out_sent + len > CONTROL_STREAM_MAX)
+			err = client_drop(client);
+		else
+			err = client_append(client, text, len);
+		if (err < 0)
+			client_free(client);
+	}
+	free(text);
+}
+
+/* ---- connecting ---- */
 
 static int client_watch(struct client *client)
 {
@@ -212,14 +354,12 @@ static void client_new(struct control *c, int fd)
 	while (slot < CONTROL_CLIENTS && c->clients[slot])
 		slot++;
 	if (slot < CONTROL_CLIENTS)
-		client = malloc(sizeof(*client));
+		client = calloc(1, sizeof(*client));
 	if (!client) {
 		(void)send(fd, TOO_MANY, strlen(TOO_MANY), MSG_NOSIGNAL);
 		close(fd);
 		return;
 	}
-	/* Not calloc: the input buffer need not be touched before there is input. */
-	memset(client, 0, offsetof(struct client, in));
 	client->control = c;
 	client->fd = fd;
 	c->clients[slot] = client;

@@ -1,28 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The server side of the control socket (doc/control.md): one request, one answer, closed. It never
- * blocks the event loop: what a client does not read waits in its own buffer, and a client that
- * neither sends nor reads is dropped. What a request means is the handler's business.
+ * The server side of the control socket (doc/control.md): one request, one answer, closed; or, when
+ * the handler says so, one answer and then what control_publish() tells, until either end hangs up.
+ * It never blocks the event loop: what a client does not read waits in its own buffer, a client
+ * that neither sends nor reads is dropped, and so is a subscriber whose buffer is full. What a
+ * request means is the handler's business.
  */
 #ifndef ESPALIER_CONTROL_H
 #define ESPALIER_CONTROL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <jansson.h>
 #include <systemd/sd-event.h>
 
 #define CONTROL_SOCKET	    "/run/espalier/control.sock"
-#define CONTROL_REQUEST_MAX (64 * 1024) /* bytes of one request, newline included */
-#define CONTROL_CLIENTS	    32		/* at once; the next one is told so */
-#define CONTROL_TIMEOUT_S   10		/* without a byte in or out */
+#define CONTROL_REQUEST_MAX (40 << 20) /* bytes of one request: a whole configuration, as JSON */
+#define CONTROL_CLIENTS	    32	       /* at once; the next one is told so */
+#define CONTROL_SUBSCRIBERS 16	       /* of them: room for questions must remain */
+#define CONTROL_TIMEOUT_S   10	       /* without a byte in or out; subscribers have all the time */
+#define CONTROL_STREAM_MAX  (1 << 20)  /* bytes that a subscriber may be behind */
 
 struct control;
 
 /*
  * Gets a JSON object, returns a new reference to the whole answer: control_ok() or control_error().
- * NULL is answered as "out of memory".
+ * NULL is answered as "out of memory". *subscribe, false before, may be set: after the answer this
+ * client gets what is published.
  */
-typedef json_t *(*control_handler)(const json_t *request, void *context);
+typedef json_t *(*control_handler)(const json_t *request, bool *subscribe, void *context);
 
 /*
  * Listens at `path`, whose directory is made when missing. A socket that nobody listens on is
@@ -31,6 +37,12 @@ typedef json_t *(*control_handler)(const json_t *request, void *context);
  */
 int control_open(sd_event *event, const char *path, control_handler handler, void *context,
 		 struct control **out);
+
+/* One line to every subscriber. One that is too far behind is told so in a last line
+ * ({"event": "lost"}) and then closed. */
+void control_publish(struct control *c, const json_t *event);
+/* How many would hear it: what nobody hears need not be made. */
+size_t control_subscribers(const struct control *c);
 
 /* Closes every client, removes the socket. NULL is fine. */
 void control_close(struct control *c);

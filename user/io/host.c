@@ -114,7 +114,8 @@ static void remove_what_is_old(struct host *h, const struct host_plan *old,
 	host_rules_remove(h, rules, HOST_RULE_UNREACHABLE);
 }
 
-int host_apply(struct host *h, const struct host_plan *old, const struct host_plan *want)
+static int apply(struct host *h, const struct host_plan *old, const struct host_plan *want,
+		 bool remove)
 {
 	struct host_rules rules;
 	struct host_routes routes;
@@ -125,13 +126,25 @@ int host_apply(struct host *h, const struct host_plan *old, const struct host_pl
 	host_links_apply(h, want);
 	host_sysctls_apply(h, want);
 	host_addresses_add(h, want);
-	if (host_routes_compare(h, old, want, &routes) == 0) {
+	if (host_routes_compare(h, h->ahead ? NULL : old, want, &routes) == 0) {
 		add_what_is_new(h, want, &rules, &routes);
-		remove_what_is_old(h, old, want, &rules, &routes);
+		if (remove)
+			remove_what_is_old(h, old, want, &rules, &routes);
 		host_routes_free(&routes);
 	}
 	host_rules_free(&rules);
+	h->ahead = !remove;
 	return finish(h);
+}
+
+int host_apply(struct host *h, const struct host_plan *old, const struct host_plan *want)
+{
+	return apply(h, old, want, true);
+}
+
+int host_apply_new(struct host *h, const struct host_plan *old, const struct host_plan *want)
+{
+	return apply(h, old, want, false);
 }
 
 int host_teardown(struct host *h)

@@ -44,6 +44,13 @@ void host_close(struct host *h);
  */
 int host_apply(struct host *h, const struct host_plan *old, const struct host_plan *want);
 
+/*
+ * The first half of host_apply(): what is new or changed; nothing goes. For a change that moves
+ * packets from what goes to what is new: host_apply() with the same plans must follow once they
+ * have moved.
+ */
+int host_apply_new(struct host *h, const struct host_plan *old, const struct host_plan *want);
+
 /* Removes everything that is ours, whatever plan it came of; sysctls get their former values. */
 int host_teardown(struct host *h);
 

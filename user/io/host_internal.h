@@ -39,6 +39,7 @@ struct host {
 	size_t errors_hidden;
 	int first_error;
 
+	bool ahead; /* the kernel has more than the last plan: host_apply_new() */
 	char *state_dir;
 	struct host_link *links; /* as of host_links_refresh() */
 	size_t link_count;

@@ -37,7 +37,8 @@ espalier_up() # [OPTION…]
 	[ -s "$espalier_config" ] || espalier_yaml >"$espalier_config"
 	# As the systemd unit does: what follows tunnels comes before what sends.
 	process_start espalierd gateway nice -n -10 "$espalier_build/espalierd" --foreground --config "$espalier_config" \
-		--socket "$espalier_socket" --bpffs "$espalier_pins" --state-dir "$ground_state/espalier-state" "$@"
+		--socket "$espalier_socket" --bpffs "$espalier_pins" --runtime-dir "$ground_state/espalier-run" \
+		--state-dir "$ground_state/espalier-state" "$@"
 	if ! wait_for 60 "espalierd answers" espalier_answers; then
 		cat "$(process_log espalierd)" >&2
 		return 1
@@ -57,7 +58,7 @@ espalier_down() # [SIGNAL]
 # Everything that a gateway leaves behind on purpose.
 espalier_cleanup() {
 	in_ns gateway "$espalier_build/espalierd" --cleanup --socket "$espalier_socket" --bpffs "$espalier_pins" \
-		--state-dir "$ground_state/espalier-state"
+		--runtime-dir "$ground_state/espalier-run" --state-dir "$ground_state/espalier-state"
 }
 
 espalier() { in_ns gateway "$espalier_build/espalier" --socket "$espalier_socket" "$@"; }

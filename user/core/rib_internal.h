@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Shared by rib.c, which builds and asks, and rib_change.c, which changes. */
+#ifndef ESPALIER_RIB_INTERNAL_H
+#define ESPALIER_RIB_INTERNAL_H
+
+#include "rib.h"
+
+/* What each kind of route is as a candidate. */
+struct candidate rib_local_candidate(void);
+struct candidate rib_static_candidate(const struct rib *r, const struct config_table_route *route);
+struct candidate rib_learned_candidate(const struct rib *r, size_t connection,
+				       const struct connection_route *route);
+
+/* One more candidate, unranked. 0 or -ENOMEM. */
+int rib_candidate_add(struct rib *r, size_t table, const struct prefix *p,
+		      const struct candidate *c);
+
+bool rib_learns(const struct rib *r, size_t table, size_t connection);
+/* The connection that a static route leads to, or -1. */
+int rib_referred(const struct rib *r, const struct config_table_route *route);
+int rib_reference_add(struct rib *r, size_t table, size_t connection, const struct prefix *p);
+void rib_reference_drop(struct rib *r, size_t table, size_t connection, const struct prefix *p);
+
+/* A route in the connection's own table, and nowhere else. -EEXIST, -ENOMEM. */
+int rib_own_route_add(struct rib *r, size_t connection, const struct prefix *p,
+		      struct connection_route **out);
+
+#endif
