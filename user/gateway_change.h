@@ -16,7 +16,8 @@
 #include "core/runtime.h"
 #include "gateway.h"
 
-#define CAUSE_LEN 256
+#define CAUSE_LEN   256
+#define APPLIED_LEN 48
 
 /* On whose word the running configuration runs. */
 struct word {
@@ -29,7 +30,8 @@ struct word {
 
 struct change {
 	struct word word;
-	char *saved;	/* content of the state file */
+	char *saved;		   /* content of the state file */
+	char applied[APPLIED_LEN]; /* the file beside it with the applied text, or "" */
 	bool state_bad; /* the state file made no sense: it is put aside before the next write */
 
 	/* An apply that waits to be confirmed: what to go back to. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The state file: on whose word the gateway runs, and what was changed at run time. One file, so
- * that after a crash all of it is from one moment.
+ * that after a crash all of it is from one moment. The text of an applied configuration, which may
+ * be long, has a file of its own, named by its digest: it is written before the state file names
+ * it, and removed when that no longer does.
  *
  *   {"version": 1, "configured": "0123456789abcdef",
- *    "applied": null or {"file", "time", "text"},
+ *    "applied": null or {"file", "time", "text": "applied-0123456789abcdef.yaml"},
  *    "routes": [{"change": "added", "connection": "dc-1", "prefix": "10.9.0.0/16",
  *                "file": false},
  *               {"change": "added", "table": "main", "prefix": ..., "via": NAME or null, "metric":
@@ -80,19 +82,32 @@ static int read_routes(const json_t *list, struct runtime_routes *out)
 	return err;
 }
 
-static int read_applied(const json_t *applied, struct word *w)
+static const char *applied_name(const char *text, size_t len, char buf[APPLIED_LEN])
+{
+	snprintf(buf, APPLIED_LEN, "applied-%016" PRIx64 ".yaml", state_digest(text, len));
+	return buf;
+}
+
+static int read_applied(const char *dir, const json_t *applied, struct word *w)
 {
 	const char *file = json_string_value(json_object_get(applied, "file"));
-	const char *text = json_string_value(json_object_get(applied, "text"));
+	const char *name = json_string_value(json_object_get(applied, "text"));
+	char expected[APPLIED_LEN];
+	size_t len;
+	int err;
 
 	if (json_is_null(applied))
 		return 0;
-	if (!file || !text)
+	if (!file || !name || strchr(name, '/'))
+		return -EBADMSG;
+	err = statefile_read(dir, name, &w->text, &len);
+	if (err)
+		return err;
+	if (strlen(w->text) != len || strcmp(applied_name(w->text, len, expected), name))
 		return -EBADMSG;
 	w->time = (uint64_t)json_integer_value(json_object_get(applied, "time"));
 	w->file = strdup(file);
-	w->text = strdup(text);
-	return w->file && w->text ? 0 : -ENOMEM;
+	return w->file ? 0 : -ENOMEM;
 }
 
 static int read_tables(json_t *object, struct state_tables *out)
@@ -114,14 +129,15 @@ static int read_tables(json_t *object, struct state_tables *out)
 	return 0;
 }
 
-static int read_state(const json_t *state, struct word *w, struct state_tables *tables)
+static int read_state(const char *dir, const json_t *state, struct word *w,
+		      struct state_tables *tables)
 {
 	const char *configured = json_string_value(json_object_get(state, "configured"));
 	int err = -EBADMSG;
 
 	if (json_integer_value(json_object_get(state, "version")) == STATE_VERSION && configured &&
 	    sscanf(configured, "%" SCNx64, &w->configured) == 1)
-		err = read_applied(json_object_get(state, "applied"), w);
+		err = read_applied(dir, json_object_get(state, "applied"), w);
 	if (!err)
 		err = read_routes(json_object_get(state, "routes"), &w->routes);
 	if (!err)
@@ -147,7 +163,7 @@ int state_load(struct gateway *g, struct word *w, struct state_tables *tables)
 		return 0;
 	if (!err) {
 		state = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-		err = state ? read_state(state, w, tables) : -EBADMSG;
+		err = state ? read_state(dir, state, w, tables) : -EBADMSG;
 	}
 	json_decref(state);
 	if (err == -ENOMEM) {
@@ -164,6 +180,8 @@ int state_load(struct gateway *g, struct word *w, struct state_tables *tables)
 		return 0;
 	}
 	g->change->saved = text;
+	if (w->text)
+		applied_name(w->text, strlen(w->text), g->change->applied);
 	return 0;
 }
 
@@ -206,12 +224,12 @@ static char *state_text(const struct gateway *g)
 {
 	const struct word *w = &g->change->word;
 	json_t *state, *applied = json_null();
-	char configured[20], *text;
+	char configured[20], name[APPLIED_LEN], *text;
 
 	snprintf(configured, sizeof(configured), "%016" PRIx64, w->configured);
 	if (w->text)
 		applied = json_pack("{s:s, s:I, s:s}", "file", w->file, "time", (json_int_t)w->time,
-				    "text", w->text);
+				    "text", applied_name(w->text, strlen(w->text), name));
 	state = json_pack("{s:i, s:s, s:o, s:o, s:o}", "version", STATE_VERSION, "configured",
 			  configured, "applied", applied, "routes", routes_state(&w->routes),
 			  "kernel_tables", tables_state(&g->config));
@@ -220,10 +238,34 @@ static char *state_text(const struct gateway *g)
 	return text;
 }
 
+/* The text before the state that names it; *name "" when there is none. */
+static int save_applied(const struct gateway *g, char name[APPLIED_LEN])
+{
+	const struct change *c = g->change;
+	const char *text = c->word.text;
+
+	*name = '\0';
+	if (!text)
+		return 0;
+	applied_name(text, strlen(text), name);
+	if (!strcmp(name, c->applied))
+		return 0;
+	return statefile_write(g->options->state_dir, name, text, strlen(text));
+}
+
+static void forget_old_applied(struct gateway *g, const char *name)
+{
+	struct change *c = g->change;
+
+	if (c->applied[0] && strcmp(c->applied, name))
+		statefile_remove(g->options->state_dir, c->applied);
+	snprintf(c->applied, sizeof(c->applied), "%s", name);
+}
+
 int state_save(struct gateway *g)
 {
 	struct change *c = g->change;
-	char *text = state_text(g);
+	char *text = state_text(g), name[APPLIED_LEN];
 	int err;
 
 	if (!text)
@@ -234,11 +276,14 @@ int state_save(struct gateway *g)
 	}
 	if (c->state_bad)
 		statefile_set_aside(g->options->state_dir, STATE_FILE);
-	err = statefile_write(g->options->state_dir, STATE_FILE, text, strlen(text));
+	err = save_applied(g, name);
+	if (!err)
+		err = statefile_write(g->options->state_dir, STATE_FILE, text, strlen(text));
 	if (err) {
 		free(text);
 		return err;
 	}
+	forget_old_applied(g, name);
 	c->state_bad = false;
 	free(c->saved);
 	c->saved = text;

@@ -230,6 +230,8 @@ def a_second_connection_comes_and_goes_beside_the_first():
 
 def an_applied_file_outlives_a_crash_but_not_an_edit_of_the_daemons_own():
     apply(routes="10.50.0.0/16, 10.52.0.0/16")
+    texts = [f for f in os.listdir(STATE) if f.startswith("applied-")]
+    assert len(texts) == 1 and open(f"{STATE}/{texts[0]}").read() == open(OTHER).read(), texts
     status = call("status")["configuration"]
     assert status["own"] is False and status["file"] == OTHER, status
     G.stop(signal.SIGKILL)
@@ -241,6 +243,7 @@ def an_applied_file_outlives_a_crash_but_not_an_edit_of_the_daemons_own():
     G.start()
     assert "10.52.0.0/16" not in prefixes() and "10.53.0.0/16" in prefixes(table="main")
     assert call("status")["configuration"]["own"] is True
+    assert not [f for f in os.listdir(STATE) if f.startswith("applied-")]
     back()
 
 

@@ -113,6 +113,18 @@ int statefile_read(const char *dir, const char *name, char **data, size_t *len)
 	return err;
 }
 
+int statefile_remove(const char *dir, const char *name)
+{
+	int fd = open_directory(dir), err = 0;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	if (unlinkat(fd, name, 0) && errno != ENOENT)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 int statefile_set_aside(const char *dir, const char *name)
 {
 	int fd = open_directory(dir), err = 0;

@@ -19,6 +19,9 @@ int statefile_write(const char *dir, const char *name, const char *data, size_t 
 /* 0: *data, with a NUL behind it, is the caller's. -ENOENT: there is none. -EFBIG, -errno. */
 int statefile_read(const char *dir, const char *name, char **data, size_t *len);
 
+/* One that is not there is no error. 0 or -errno. */
+int statefile_remove(const char *dir, const char *name);
+
 /* Puts a file that makes no sense aside, as NAME.bad, so that it can be looked at. 0 or -errno. */
 int statefile_set_aside(const char *dir, const char *name);
 
