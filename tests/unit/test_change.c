@@ -408,6 +408,8 @@ static void the_example_cannot_be_exported(void **state)
 
 	(void)state;
 	assert_non_null(file);
+	if (!file) /* assert_non_null() does not return then, which a reader of C cannot know */
+		return;
 	len = fread(text, 1, sizeof(text), file);
 	fclose(file);
 	expect_round_trip(text, len);

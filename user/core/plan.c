@@ -242,7 +242,8 @@ static bool learns(const struct config_table *t, const char *name)
 static void compare_table(struct plan *p, const struct config_table *was,
 			  const struct config_table *is)
 {
-	const char *name = (is ? is : was)->name;
+	/* cppcheck-suppress nullPointerRedundantCheck ; one of the two is there */
+	const char *name = is ? is->name : was->name;
 	struct differences d = { .text = "" };
 	char owner[NAME_MAX_LEN + 16];
 	struct lines lines;
@@ -296,7 +297,8 @@ static void attachment_differs(struct differences *d, const struct config_attach
 static void compare_attachment(struct plan *p, const struct config_attachment *was,
 			       const struct config_attachment *is)
 {
-	const char *name = (is ? is : was)->name;
+	/* cppcheck-suppress nullPointerRedundantCheck ; one of the two is there */
+	const char *name = is ? is->name : was->name;
 	struct differences d = { .text = "" };
 	char owner[NAME_MAX_LEN + 16];
 
@@ -357,7 +359,8 @@ static void compare_tunnels(struct plan *p, const struct config *from, const str
 static void compare_connection(struct plan *p, const struct config_connection *was,
 			       const struct config_connection *is)
 {
-	const char *name = (is ? is : was)->name;
+	/* cppcheck-suppress nullPointerRedundantCheck ; one of the two is there */
+	const char *name = is ? is->name : was->name;
 	struct differences d = { .text = "" };
 	char owner[NAME_MAX_LEN + 16];
 

@@ -232,6 +232,44 @@ both_back() {
 	pings_both_ways
 }
 
+# ---- changing ---------------------------------------------------------------------------------------------------------
+
+# Another connection, with devices and a VRF of its own, and one route more, while packets flow.
+other_yaml() {
+	espalier_yaml | sed -e 's/learn: \[vpc-a, dc-1\]/learn: [vpc-a, dc-1, dc-2]/' \
+		-e '/^customer_gateways:/i\  dc-2:  { type: vpn, connection: dc-2, association: main }' \
+		-e '/^connections:/i\  dc-2: { addresses: [192.0.2.2, 192.0.2.4] }' \
+		-e 's/routes: \[10.50.0.0\/16/routes: [10.61.0.0\/16, 10.50.0.0\/16/'
+	cat <<'TEXT'
+  dc-2:
+    customer_gateway: dc-2
+    routes: [10.62.0.0/16]
+    tunnels:
+      - { name: dc-2-1, if_id: 201, local_address: 192.0.2.1, remote_address: 192.0.2.4 }
+      - { name: dc-2-2, if_id: 202, local_address: 192.0.2.3, remote_address: 192.0.2.2 }
+TEXT
+}
+
+apply_under_traffic() {
+	local rate
+	rate=$(quiet_rate)
+	other_yaml >"$ground_state/other.yaml"
+	stream_start apply vpc dc 10.50.0.2 7009 --flows 16 --from-port 26000 --rate "$rate" --seconds 12
+	espalier plan "$ground_state/other.yaml"
+	espalier apply "$ground_state/other.yaml"
+	in_ns gateway ip link show xfrm201 | grep -q 'master vrf'
+	espalier_shows 'any(.[]; .prefix == "10.61.0.0/16" and .state == "active")' show routes --table main
+	espalier_shows 'any(.[]; .prefix == "10.62.0.0/16" and .state == "withdrawn")' show routes --table main
+	espalier route add dc-1 10.63.0.0/16
+	[ "$(espalier -j explain --in vpc-a 10.1.0.2 10.63.0.1 | jq -r .verdict)" = tunnel ]
+	espalier apply "$espalier_config"
+	not sh -c "nsenter --net=/run/netns/gateway ip link show xfrm201 2>/dev/null"
+	espalier route delete dc-1 10.63.0.0/16
+	stream_finish apply >/dev/null
+	jq -e '.lost == 0 and .duplicates == 0' "$ground_output/stream-apply.json" >/dev/null
+	pings_both_ways
+}
+
 # ---- losing ourselves ---------------------------------------------------------------------------------------------------
 
 # Half of the highest rate at which this machine, as busy as it is, loses nothing while nothing happens: what is lost then
@@ -346,6 +384,7 @@ claim "plaintext from the underlay does not reach the VPC" plaintext_from_the_un
 claim "D1: a tunnel lost under traffic costs its flows a moment" sealed one-lost 1000 one_tunnel_lost_under_traffic
 claim "D2: both lost: withdrawn, and nothing leaves in plaintext" sealed both-lost 0 both_lost
 claim "both back" sealed both-back 20 both_back
+claim "another connection applied and taken back under traffic: not one packet lost" sealed apply 100 apply_under_traffic
 claim "killed with -9 and restarted: not one packet lost" sealed killed 500 daemon_killed_traffic_goes_on
 claim "daemon dead and tunnels down: nothing leaves in plaintext" daemon_dead_and_tunnels_down_nothing_leaves
 claim "programs detached: the slow path carries, and is as closed" programs_detached_the_slow_path_carries
