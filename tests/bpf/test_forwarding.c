@@ -16,7 +16,7 @@
 #define FIRST_VLAN 100
 #define CHANGES	   150
 #define ADDRESSES  1000 /* after each change */
-#define FIRST_LOOK 100000
+#define FIRST_LOOK 1000000
 #define LOOKED_UP  3 / 4 /* of the addresses at least; others are never looked up [D14] */
 
 static struct world *naive;
