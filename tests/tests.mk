@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The tests, from quick to real: unit → bpf → netns → vm. Included by the Makefile.
 
--include tests/bpf.mk
--include tests/bench.mk
+include tests/bpf.mk
+include tests/bench.mk
 
 CLANG_FORMAT ?= clang-format-19
 CLANG_TIDY   ?= clang-tidy-19
