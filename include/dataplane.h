@@ -168,7 +168,7 @@ struct explain {
 };
 
 /* Names of ids, kept for the controller's restart; no program reads this map. */
-enum name_kind { NAME_TABLE, NAME_ATTACHMENT, NAME_TUNNEL, NAME_CONNECTION_TABLE };
+enum name_kind { NAME_TABLE, NAME_ATTACHMENT, NAME_TUNNEL };
 
 struct name_key {
 	__u32 kind;

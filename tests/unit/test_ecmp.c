@@ -307,7 +307,7 @@ static void weight_zero_counts_as_one(void **state)
 	assert_int_equal(ecmp_count(&g, 10), 128);
 }
 
-static bool is_even(uint16_t tunnel, const void *data)
+static bool is_even(uint32_t tunnel, const void *data)
 {
 	(void)data;
 	return tunnel % 2 == 0;

@@ -264,7 +264,7 @@ unsigned ecmp_count(const struct group *g, uint16_t tunnel)
 	return count;
 }
 
-void ecmp_live_members(const struct member_set *all, ecmp_live_fn live, const void *data,
+void ecmp_live_members(const struct member_set *all, tunnel_live_fn live, const void *data,
 		       struct member_set *out)
 {
 	struct member_set set = { .count = 0 };

@@ -38,8 +38,8 @@ unsigned ecmp_moved(const struct group *a, const struct group *b);
 unsigned ecmp_count(const struct group *g, uint16_t tunnel);
 
 /* Members of `all` for which live(tunnel, data) holds, in their order. */
-typedef bool (*ecmp_live_fn)(uint16_t tunnel, const void *data);
-void ecmp_live_members(const struct member_set *all, ecmp_live_fn live, const void *data,
+typedef bool (*tunnel_live_fn)(uint32_t tunnel, const void *data);
+void ecmp_live_members(const struct member_set *all, tunnel_live_fn live, const void *data,
 		       struct member_set *out);
 
 #endif

@@ -38,22 +38,11 @@ int groups_find(const struct groups *g, const struct member_set *set)
 	return e ? (int)(e - g->list) : -ENOENT;
 }
 
-static struct member_set live_members(const struct member_set *set, tunnel_live_fn live,
-				      const void *context)
-{
-	struct member_set out = { 0 };
-
-	for (size_t i = 0; i < set->count; i++)
-		if (live(set->members[i].tunnel, context))
-			out.members[out.count++] = set->members[i];
-	return out;
-}
-
 /* The empty set is nobody's: a group that serves it is not to be found. */
 static int start(struct groups *g, struct group_entry *e, const struct member_set *set,
 		 const struct group *seed, tunnel_live_fn live, const void *context)
 {
-	struct member_set now = live_members(set, live, context);
+	struct member_set now;
 
 	make_key(set, &e->key);
 	if (set->count) {
@@ -64,6 +53,7 @@ static int start(struct groups *g, struct group_entry *e, const struct member_se
 	e->used = true;
 	e->routes = 0;
 	e->set = *set;
+	ecmp_live_members(set, live, context, &now);
 	ecmp_fill(seed, &now, &e->content);
 	g->used++;
 	return 0;
@@ -112,9 +102,10 @@ int groups_adopt(struct groups *g, uint32_t id, const struct member_set *set,
 bool groups_refresh(struct groups *g, uint32_t id, tunnel_live_fn live, const void *context)
 {
 	struct group_entry *e = &g->list[id];
-	struct member_set now = live_members(&e->set, live, context);
+	struct member_set now;
 	struct group content;
 
+	ecmp_live_members(&e->set, live, context, &now);
 	ecmp_fill(&e->content, &now, &content);
 	if (!memcmp(&content, &e->content, sizeof(content)))
 		return false;

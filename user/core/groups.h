@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "dataplane.h"
+#include "ecmp.h"
 #include "fib.h"
 
 #define HASH_NONFATAL_OOM 1 /* an element that found no memory has no table */
@@ -36,9 +37,6 @@ struct groups {
 	struct group_entry *by_set;
 	size_t next; /* where to look for a free id */
 };
-
-/* Is a tunnel live, by tunnel id? */
-typedef bool (*tunnel_live_fn)(uint32_t tunnel, const void *context);
 
 int groups_init(struct groups *g, size_t limit);
 void groups_free(struct groups *g);
