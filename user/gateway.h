@@ -47,6 +47,7 @@ struct gateway_tunnel {
 	bool used;
 	uint32_t id;
 	size_t connection, index;
+	bool located;	  /* its device has been looked for */
 	uint32_t ifindex; /* 0: the device is not there */
 	uint32_t mtu;
 	uint8_t l2_len;
@@ -148,7 +149,8 @@ int gateway_attachment_by_id(const struct gateway *g, uint32_t id);
 /* Learns what a former controller left in the maps: names → ids, routes and groups → g->fib. */
 int forwarding_recover_ids(struct gateway *g);
 int forwarding_recover_routes(struct gateway *g, const struct fib *wanted);
-/* Tells the dataplane whether a tunnel carries traffic: one write; then its groups. */
+/* Tells the dataplane whether a tunnel carries traffic: one write; then its groups. What a former
+ * controller told it stands until the tunnel's device has been looked for. */
 void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live);
 /* What the configuration, the tunnels and the host's addresses ask for now, all of it. */
 int forwarding_decide(struct gateway *g, struct rib *rib, struct fib *fib);

@@ -141,6 +141,7 @@ static int locate_tunnel(struct gateway *g, struct gateway_tunnel *t)
 		gateway_log(LOG_WARNING, "tunnel %s: device %s is gone or down", c->name, name);
 	if (t->ifindex != link.ifindex)
 		t->attached = 0;
+	t->located = true;
 	t->ifindex = link.ifindex;
 	t->mtu = link.mtu;
 	t->l3 = link.arphrd != ARPHRD_ETHER;

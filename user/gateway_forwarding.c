@@ -186,6 +186,8 @@ static void write_group(struct gateway *g, uint32_t id)
 
 void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live)
 {
+	if (!t->located)
+		return;
 	t->live = live && t->ifindex;
 	dataplane_set_live(g->dataplane, t->id, t->live);
 	for (uint32_t id = 0; id < g->groups.limit; id++)

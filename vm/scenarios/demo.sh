@@ -96,7 +96,7 @@ flows_spread_over_both_tunnels() {
 	printf '   dc-1-1 %6d packets %3d %% %s\n' "$after0" $((after0 * 100 / sum)) "$(bar "$after0" "$sum")"
 	printf '   dc-1-2 %6d packets %3d %% %s\n' "$after1" $((after1 * 100 / sum)) "$(bar "$after1" "$sum")"
 	figure share "{\"dc-1-1\": $after0, \"dc-1-2\": $after1}"
-	jq -e '.lost == 0' "$ground_output/stream-spread.json" >/dev/null
+	stream_lost_nothing spread
 	# 64 flows over two equal tunnels: fewer than a quarter of them on one is a once in 40,000 draws affair.
 	[ $((after0 * 4)) -gt "$sum" ] && [ $((after1 * 4)) -gt "$sum" ]
 }
@@ -175,7 +175,7 @@ nothing_leaves_without_a_tunnel() {
 	ping_none vpc fd00:50::2 3
 	stream_finish closed >/dev/null
 	capture_stop closed
-	jq -e '.sent > 1000 and .unique == 0' "$ground_output/stream-closed.json" >/dev/null
+	stream_holds closed '.sent > 1000 and .unique == 0'
 	capture_assert_sealed "$(capture_file closed)"
 	esp=$(capture_esp "$(capture_file closed)" all)
 	figure closed "{\"sent\": $(jq .sent "$ground_output/stream-closed.json"), \"plaintext\": 0, \"esp\": $esp}"

@@ -142,7 +142,8 @@ flows_use_both_tunnels() {
 	before0=$(espalier_carried t0 out) before1=$(espalier_carried t1 out)
 	stream_start spread vpc dc 10.50.0.2 7000 --flows 64 --from-port 20000 --rate 1000 --seconds 2
 	stream_finish spread >/dev/null
-	jq -e '.lost == 0 and .reordered == 0' "$ground_output/stream-spread.json" >/dev/null
+	stream_lost_nothing spread
+	stream_holds spread '.reordered == 0'
 	total0=$(($(espalier_carried t0 out) - before0)) total1=$(($(espalier_carried t1 out) - before1))
 	[ $((total0 * 4)) -gt $((total0 + total1)) ] && [ $((total1 * 4)) -gt $((total0 + total1)) ]
 }
@@ -155,7 +156,7 @@ explain_agrees_with_the_wire() {
 		before=$(espalier_carried "$tunnel" out)
 		stream_start explained vpc dc 10.50.0.2 7003 --from-port "$port" --count 20 --rate 200
 		stream_finish explained >/dev/null
-		jq -e '.lost == 0' "$ground_output/stream-explained.json" >/dev/null
+		stream_lost_nothing explained
 		[ $(($(espalier_carried "$tunnel" out) - before)) -ge 20 ]
 	done
 }
@@ -186,7 +187,7 @@ spoofed_source_is_dropped() {
 	capture_stop spoof
 	in_ns dc ip address del 172.31.0.1/32 dev lo
 	[ "$(capture_count "$(capture_file spoof)" 'host 172.31.0.1')" = 0 ]
-	jq -e '.sent == 20 and .unique == 0' "$ground_output/stream-spoof.json" >/dev/null
+	stream_holds spoof '.sent == 20 and .unique == 0'
 }
 
 plaintext_from_the_underlay_stays_out() {
@@ -202,7 +203,7 @@ plaintext_from_the_underlay_stays_out() {
 	in_ns dc-gateway ip route del 10.1.0.0/24 via 192.0.2.1 metric 1
 	in_ns dc-gateway ip -6 route del fd00:1::2/128 via 2001:db8:2::1 metric 1
 	[ "$(capture_count "$(capture_file intruder)" 'udp port 7005 or (icmp6 and ip6[40] == 128)')" = 0 ]
-	jq -e '.sent == 20 and .unique == 0' "$ground_output/stream-intruder.json" >/dev/null
+	stream_holds intruder '.sent == 20 and .unique == 0'
 }
 
 # ---- losing tunnels ---------------------------------------------------------------------------------------------------
@@ -212,7 +213,7 @@ one_tunnel_lost_under_traffic() {
 	tunnel_terminate t0
 	wait_for 10 "espalierd sees t0 down" espalier_sees_down t0
 	stream_finish lost >/dev/null
-	jq -e '.sent > 3000 and .lost < 1000' "$ground_output/stream-lost.json" >/dev/null
+	stream_holds lost '.sent > 3000 and .lost < 1000'
 	routes_are active
 	dc_paths t1
 	pings_both_ways
@@ -266,7 +267,7 @@ apply_under_traffic() {
 	not sh -c "nsenter --net=/run/netns/gateway ip link show xfrm201 2>/dev/null"
 	espalier route delete dc-1 10.63.0.0/16
 	stream_finish apply >/dev/null
-	jq -e '.lost == 0 and .duplicates == 0' "$ground_output/stream-apply.json" >/dev/null
+	stream_lost_nothing apply
 	pings_both_ways
 }
 
@@ -298,7 +299,7 @@ daemon_killed_traffic_goes_on() {
 	espalier_up
 	espalier_sees_up t0 t1
 	stream_finish killed >/dev/null
-	jq -e '.lost == 0' "$ground_output/stream-killed.json" >/dev/null
+	stream_lost_nothing killed
 }
 
 daemon_dead_and_tunnels_down_nothing_leaves() {

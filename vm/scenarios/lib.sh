@@ -681,6 +681,7 @@ stream_start() # NAME FROM_NAMESPACE TO_NAMESPACE ADDRESS PORT [ARGUMENT…]
 	shift 5
 	tool=$(stream_tool) || return 1
 	rm -f "$ground_output/stream-$name.sent.json" "$ground_output/stream-$name.received.json"
+	ground_overload >"$ground_state/overload.$name" || return 1
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	process_start "stream-$name-recv" "$to" bash -c 'exec "$1" recv --port "$2" --by-flow >"$3"' recv \
 		"$tool" "$port" "$ground_output/stream-$name.received.json"
@@ -690,12 +691,27 @@ stream_start() # NAME FROM_NAMESPACE TO_NAMESPACE ADDRESS PORT [ARGUMENT…]
 		"$tool" "$ground_output/stream-$name.sent.json" --to "$address" --port "$port" "$@"
 }
 
+# What full queues of this machine have thrown away since boot: rings of veth devices and the processors' backlogs. An
+# emulated processor that gets no time from its host lets them overflow, whatever is tested.
+ground_overload() {
+	local ns drops
+	{
+		for ns in "${ground_namespaces[@]}"; do
+			in_ns "$ns" ip -j -s link show type veth || return 1
+		done | jq '.[].stats64.tx.dropped'
+		while read -r _ drops _; do
+			printf '%d\n' "$((16#$drops))"
+		done </proc/net/softnet_stat
+	} | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
 # Waits for the end of the stream and prints one JSON object: {sent, send_errors, received, unique, lost, reordered,
-# duplicates, longest_gap_ms, longest_flow_gap_ms, flows_seen, socket_drops, by_flow, …}, kept as stream-NAME.json too.
-# lost = sent - unique; socket_drops of it were the receiver's own. What sendto refused is in send_errors, not in sent.
+# duplicates, longest_gap_ms, longest_flow_gap_ms, flows_seen, socket_drops, overload, by_flow, …}, kept as
+# stream-NAME.json too. lost = sent - unique; of it, socket_drops were the receiver's own, and at most overload were
+# thrown away by full queues. What sendto refused is in send_errors, not in sent.
 stream_finish() # NAME [SECONDS]
 {
-	local name=$1 limit=${2:-120} status=0
+	local name=$1 limit=${2:-120} status=0 overload
 	wait_for "$limit" "sender of stream $name ends" not process_alive "stream-$name-send" || return 1
 	process_stop "stream-$name-send" || status=$?
 	if [ "$status" != 0 ]; then
@@ -704,9 +720,27 @@ stream_finish() # NAME [SECONDS]
 	fi
 	# The receiver waits until nothing more comes, then ends.
 	process_stop "stream-$name-recv" || { complain "receiver of stream $name failed"; return 1; }
-	jq -s '.[0] + .[1] + {lost: (.[0].sent - .[1].unique), missing_between: .[1].lost}' \
+	overload=$(ground_overload) || return 1
+	jq -s --argjson overload $((overload - $(cat "$ground_state/overload.$name"))) \
+		'.[0] + .[1] + {lost: (.[0].sent - .[1].unique), missing_between: .[1].lost, overload: $overload}' \
 		"$ground_output/stream-$name.sent.json" "$ground_output/stream-$name.received.json" |
 		tee "$ground_output/stream-$name.json"
+}
+
+# Nothing of a finished stream was lost but what queues of this machine threw away, nothing doubled; what was, is said.
+stream_lost_nothing() # NAME
+{
+	stream_holds "$1" '.received > 0 and .lost <= .overload + .socket_drops and .duplicates == 0'
+}
+
+# A jq condition on a finished stream; its account is printed where the condition does not hold.
+stream_holds() # NAME CONDITION [JQ OPTION…]
+{
+	local name=$1 condition=$2
+	shift 2
+	jq -e "$@" "$condition" "$ground_output/stream-$name.json" >/dev/null && return 0
+	complain "stream $name: not $condition: $(jq -c 'del(.by_flow)' "$ground_output/stream-$name.json")"
+	return 1
 }
 
 # ---- captures -------------------------------------------------------------------------------------------------------
