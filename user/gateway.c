@@ -132,18 +132,6 @@ uint64_t gateway_now(const struct gateway *g)
 	return us * 1000;
 }
 
-bool gateway_tunnel_up(const struct gateway *g, const struct gateway_tunnel *t)
-{
-	const struct phase2_state *s = phase2_state(g->phase2, t->id);
-
-	return s && s->up;
-}
-
-bool gateway_tunnel_present(const struct gateway *g, const struct gateway_tunnel *t)
-{
-	return gateway_tunnel_up(g, t) || gateway_now(g) < t->held_until_ns;
-}
-
 /* ---- deciding ---- */
 
 static int follow_decision(struct gateway *g, struct fib *fib)
@@ -270,103 +258,13 @@ void gateway_request_slow_path(struct gateway *g)
 	gateway_request_update(g, pause > least ? pause : least);
 }
 
-/* Routes that are only held must be looked at again when their time is over. */
-static void await_held(struct gateway *g)
-{
-	uint64_t now = gateway_now(g);
-
-	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
-		if (g->tunnels[i].held_until_ns > now) {
-			monitor_because(g, "tunnel %s down",
-					gateway_tunnel_config(g, &g->tunnels[i])->name);
-			gateway_request_update(g, g->tunnels[i].held_until_ns - now);
-		}
-}
-
 static int on_update(sd_event_source *source, uint64_t usec, void *data)
 {
 	(void)source;
 	(void)usec;
 	gateway_update(data);
-	await_held(data);
+	tunnels_await_held(data);
 	return 0;
-}
-
-/* ---- events: tunnels ---- */
-
-static void tunnel_rose(struct gateway *g, struct gateway_tunnel *t)
-{
-	t->held_until_ns = 0;
-	forwarding_set_live(g, t, true);
-	monitor_because(g, "tunnel %s up", gateway_tunnel_config(g, t)->name);
-	gateway_request_update(g, 0);
-}
-
-/* The liveness word falls at once; the routes wait, in case the tunnel is only being replaced. */
-static void tunnel_fell(struct gateway *g, struct gateway_tunnel *t)
-{
-	uint64_t hold = g->config.gateway.hold_down_ms * NS_PER_MS;
-
-	forwarding_set_live(g, t, false);
-	t->held_until_ns = gateway_now(g) + hold;
-	monitor_because(g, "tunnel %s down", gateway_tunnel_config(g, t)->name);
-	gateway_request_update(g, hold);
-}
-
-void gateway_tunnel_changed(const struct phase2_change *change, void *data)
-{
-	struct gateway *g = data;
-	struct gateway_tunnel *t = gateway_tunnel(g, change->tunnel);
-	const struct phase2_state *s = phase2_state(g->phase2, change->tunnel);
-
-	if (!t || !s)
-		return;
-	if (change->up && !change->was_up)
-		tunnel_rose(g, t);
-	if (!change->up && change->was_up)
-		tunnel_fell(g, t);
-	if (change->status == change->was)
-		return;
-	monitor_tunnel(g, t, change);
-	gateway_log(change->up ? LOG_INFO : LOG_WARNING, "tunnel %s: %s, was %s, by %s%s%s",
-		    gateway_tunnel_config(g, t)->name, phase2_status_name(change->status),
-		    phase2_status_name(change->was), phase2_cause_name(s->cause),
-		    s->missing == PHASE2_COMPLETE ? "" : ": ",
-		    s->missing == PHASE2_COMPLETE ? "" : phase2_missing_text(s->missing));
-}
-
-static int resync_xfrm(struct gateway *g)
-{
-	struct phase2_drift drift = { 0 };
-	int err =
-		xfrm_resync(g->xfrm, g->phase2, gateway_now(g), gateway_tunnel_changed, g, &drift);
-
-	if (err)
-		gateway_log(LOG_ERR,
-			    "cannot read SAs from the kernel, the last known ones stay: %s",
-			    strerror(-err));
-	else if (g->ready && (drift.added || drift.removed))
-		gateway_log(LOG_NOTICE,
-			    "SAs and policies read anew: %u had come, %u had gone unseen",
-			    drift.added, drift.removed);
-	return err;
-}
-
-static int on_xfrm(sd_event_source *source, int fd, uint32_t events, void *data)
-{
-	struct gateway *g = data;
-	int why = 0;
-	int err = xfrm_follow(g->xfrm, g->phase2, gateway_now(g), gateway_tunnel_changed, g, &why);
-
-	(void)source;
-	(void)fd;
-	(void)events;
-	if (err == XFRM_NEEDS_RESYNC) {
-		gateway_log(LOG_WARNING, "XFRM messages were lost (%s): reading all SAs anew",
-			    strerror(-why));
-		return resync_xfrm(g);
-	}
-	return err;
 }
 
 /* ---- events: the host ---- */
@@ -401,7 +299,7 @@ static int on_audit(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct gateway *g = data;
 
-	resync_xfrm(g);
+	tunnels_resync(g);
 	g->plan_known = false;
 	gateway_request_update(g, 0);
 	sd_event_source_set_time(source, usec + AUDIT_PERIOD_S * 1000000ull);
@@ -475,7 +373,7 @@ static int add_io(struct gateway *g, int fd, sd_event_io_handler_t handler, int6
 static int add_events(struct gateway *g)
 {
 	uint64_t now = 0;
-	int err = add_io(g, xfrm_fd(g->xfrm), on_xfrm, SD_EVENT_PRIORITY_IMPORTANT);
+	int err = add_io(g, xfrm_fd(g->xfrm), tunnels_follow, SD_EVENT_PRIORITY_IMPORTANT);
 
 	sd_event_now(g->event, CLOCK_MONOTONIC, &now);
 	if (err >= 0)
@@ -552,7 +450,7 @@ static int start(struct gateway *g)
 		err = host_watch(g->host, on_host, g);
 	/* Which tunnels are up must be known before any route is touched. */
 	if (!err)
-		err = resync_xfrm(g);
+		err = tunnels_resync(g);
 	if (!err)
 		err = gateway_update(g);
 	if (!err)

@@ -5,7 +5,8 @@
  *
  *   gateway.c             start, events, end
  *   gateway_change.h      another configuration, single routes, and who is told
- *   gateway_forwarding.c  tunnels' liveness, groups, routes → maps
+ *   gateway_tunnel.c      what happens to tunnels: liveness at once, routes when they must
+ *   gateway_forwarding.c  liveness, groups, routes → maps
  *   gateway_devices.c     attachments and tunnels → programs, associations
  *   show.c                what users are told
  */
@@ -21,6 +22,7 @@
 #include "core/ids.h"
 #include "core/phase2.h"
 #include "core/rib.h"
+#include "core/tunnel.h"
 #include "io/control.h"
 #include "io/dataplane.h"
 #include "io/host.h"
@@ -127,22 +129,33 @@ void gateway_request_slow_path(struct gateway *g);
 /* An update within `delay_ns`; one that is due sooner stays. */
 void gateway_request_update(struct gateway *g, uint64_t delay_ns);
 
-/* Takes note of a tunnel's new state; an xfrm_changed_fn. */
-void gateway_tunnel_changed(const struct phase2_change *change, void *gateway);
-
 /* The tunnel with this id, or NULL. */
 struct gateway_tunnel *gateway_tunnel(const struct gateway *g, uint32_t id);
 const struct config_tunnel *gateway_tunnel_config(const struct gateway *g,
 						  const struct gateway_tunnel *t);
 size_t gateway_tunnel_places(const struct gateway *g);
-/* In Phase 2 [D3]. */
-bool gateway_tunnel_up(const struct gateway *g, const struct gateway_tunnel *t);
-/* In Phase 2, or fell so recently that its routes are still kept. */
-bool gateway_tunnel_present(const struct gateway *g, const struct gateway_tunnel *t);
 /* Monotonic, of the event that is being handled. */
 uint64_t gateway_now(const struct gateway *g);
 /* Position of the attachment with this id, or -1. */
 int gateway_attachment_by_id(const struct gateway *g, uint32_t id);
+
+/* gateway_tunnel.c */
+
+/* In Phase 2 [D3]. */
+bool gateway_tunnel_up(const struct gateway *g, const struct gateway_tunnel *t);
+/* In Phase 2, or fell so recently that its routes are still kept. */
+bool gateway_tunnel_present(const struct gateway *g, const struct gateway_tunnel *t);
+/* Takes note of a tunnel's new state; an xfrm_changed_fn. */
+void gateway_tunnel_changed(const struct phase2_change *change, void *gateway);
+/* Takes note of what a tunnel's health check says; `revokes`: a bad tunnel is to carry nothing. */
+void gateway_tunnel_set_health(struct gateway *g, struct gateway_tunnel *t,
+			       enum tunnel_health health, bool revokes);
+/* Reads all SAs and policies from the kernel. 0 or -errno, which is logged. */
+int tunnels_resync(struct gateway *g);
+/* Takes in what the kernel says of SAs; an sd_event_io_handler_t of the XFRM socket. */
+int tunnels_follow(sd_event_source *source, int fd, uint32_t events, void *gateway);
+/* After an update: has routes that are only held looked at again when their time is over. */
+void tunnels_await_held(struct gateway *g);
 
 /* gateway_forwarding.c */
 
