@@ -28,7 +28,7 @@ BPF_CFLAGS = -std=gnu11 -O2 -g -mcpu=v3 -target bpf -Wall -Wextra -Werror -D__TA
 CORE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/core/*.c))
 WIRE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/wire/*.c))
 IO    := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_backend.c,$(wildcard user/io/*.c)))
-DAEMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/gateway*.c user/show.c user/explain.c user/monitor.c user/requests.c user/main.c))
+DAEMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/gateway*.c user/show*.c user/explain.c user/monitor.c user/requests.c user/main.c))
 CLI   := $(patsubst %.c,$(BUILD)/%.o,user/espalier.c $(wildcard user/cli/*.c))
 MAN   := $(patsubst doc/%.scd,$(BUILD)/man/%,$(wildcard doc/*.scd))
 SKEL  := $(BUILD)/gateway.skel.h

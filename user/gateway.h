@@ -8,7 +8,7 @@
  *   gateway_tunnel.c      what happens to tunnels: liveness at once, routes when they must
  *   gateway_forwarding.c  liveness, groups, routes → maps
  *   gateway_devices.c     attachments and tunnels → programs, associations
- *   show.c                what users are told
+ *   show*.c               what users are told
  */
 #ifndef ESPALIER_GATEWAY_H
 #define ESPALIER_GATEWAY_H

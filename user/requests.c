@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which request goes where. What changes nothing is answered by show.c. */
+/* Which request goes where. What changes nothing is answered by show*.c. */
 #include <string.h>
 #include "gateway_change.h"
 
