@@ -299,7 +299,7 @@ static int on_audit(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct gateway *g = data;
 
-	tunnels_resync(g);
+	tunnels_resync_or_retry(g);
 	g->plan_known = false;
 	gateway_request_update(g, 0);
 	sd_event_source_set_time(source, usec + AUDIT_PERIOD_S * 1000000ull);
@@ -335,11 +335,12 @@ static int open_host(struct gateway *g)
 
 static int open_xfrm(struct gateway *g)
 {
+	const struct xfrm_options options = { .buffer = g->options->xfrm_buffer };
 	const char *why = "no reason given";
 	int err = phase2_new(&g->phase2);
 
 	if (!err)
-		err = xfrm_open(&g->xfrm, &why);
+		err = xfrm_open(&options, &g->xfrm, &why);
 	if (err)
 		gateway_log(LOG_ERR, "cannot follow Phase 2: %s", why);
 	return err;
@@ -405,6 +406,11 @@ static int open_event(struct gateway *g)
 	err = sd_event_add_time(g->event, &g->update_timer, CLOCK_MONOTONIC, 0, 1, on_update, g);
 	if (err >= 0)
 		err = sd_event_source_set_enabled(g->update_timer, SD_EVENT_OFF);
+	if (err >= 0)
+		err = sd_event_add_time(g->event, &g->resync_timer, CLOCK_MONOTONIC, 0, 1,
+					tunnels_on_resync, g);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(g->resync_timer, SD_EVENT_OFF);
 	g->started_ns = gateway_now(g);
 	return err < 0 ? err : 0;
 }
@@ -505,6 +511,7 @@ static void close_all(struct gateway *g)
 	free(g->locals);
 	forget(g->alarms, &g->alarm_count);
 	sd_event_source_unref(g->update_timer);
+	sd_event_source_unref(g->resync_timer);
 	sd_event_unref(g->event);
 	config_free(&g->config);
 }

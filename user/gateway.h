@@ -36,6 +36,7 @@ struct gateway_options {
 	const char *pin_dir;	 /* on a bpffs */
 	const char *runtime_dir; /* what must not survive a reboot: former values of sysctls */
 	const char *state_dir; /* what must: routes added at run time, the applied configuration */
+	size_t xfrm_buffer;    /* bytes of XFRM notifications that may wait */
 	bool teardown;	       /* at the end remove everything instead of leaving forwarding on */
 	void (*ready)(void *context); /* called once when everything is in place; or NULL */
 	void *ready_context;
@@ -104,6 +105,7 @@ struct gateway {
 	struct control *control;
 
 	sd_event_source *update_timer; /* gateway_update() is due */
+	sd_event_source *resync_timer; /* reading all SAs is to be tried again */
 	uint64_t slow_path_ns;	       /* what the kernel's copy took the last time */
 	bool recovered;		       /* `fib` and `groups` know what the maps held at the start */
 	char *alarms[ALARMS], *former_alarms[ALARMS]; /* what is wrong now, as sentences */
@@ -152,6 +154,10 @@ void gateway_tunnel_set_health(struct gateway *g, struct gateway_tunnel *t,
 			       enum tunnel_health health, bool revokes);
 /* Reads all SAs and policies from the kernel. 0 or -errno, which is logged. */
 int tunnels_resync(struct gateway *g);
+/* The same; where SAs come and go faster than they can be read, what is known stands, and it is
+ * tried again soon. A failure of the event loop's. */
+int tunnels_resync_or_retry(struct gateway *g);
+int tunnels_on_resync(sd_event_source *source, uint64_t usec, void *gateway); /* that retry */
 /* Takes in what the kernel says of SAs; an sd_event_io_handler_t of the XFRM socket. */
 int tunnels_follow(sd_event_source *source, int fd, uint32_t events, void *gateway);
 /* After an update: has routes that are only held looked at again when their time is over. */

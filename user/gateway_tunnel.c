@@ -4,7 +4,8 @@
 #include <syslog.h>
 #include "gateway_change.h"
 
-#define NS_PER_MS 1000000ull
+#define NS_PER_MS	1000000ull
+#define RESYNC_RETRY_MS 100 /* where SAs change faster than they can be read */
 
 bool gateway_tunnel_up(const struct gateway *g, const struct gateway_tunnel *t)
 {
@@ -91,6 +92,24 @@ int tunnels_resync(struct gateway *g)
 	return err;
 }
 
+int tunnels_resync_or_retry(struct gateway *g)
+{
+	int err = tunnels_resync(g);
+
+	if (!err)
+		return 0;
+	sd_event_source_set_time(g->resync_timer,
+				 (gateway_now(g) + RESYNC_RETRY_MS * NS_PER_MS) / 1000);
+	return sd_event_source_set_enabled(g->resync_timer, SD_EVENT_ONESHOT);
+}
+
+int tunnels_on_resync(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	return tunnels_resync_or_retry(data);
+}
+
 int tunnels_follow(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct gateway *g = data;
@@ -103,7 +122,11 @@ int tunnels_follow(sd_event_source *source, int fd, uint32_t events, void *data)
 	if (err == XFRM_NEEDS_RESYNC) {
 		gateway_log(LOG_WARNING, "XFRM messages were lost (%s): reading all SAs anew",
 			    strerror(-why));
-		return tunnels_resync(g);
+		return tunnels_resync_or_retry(g);
+	}
+	if (err) { /* blind for what tunnels do: whoever restarts us gets a new socket */
+		gateway_log(LOG_ERR, "cannot follow XFRM messages any more: %s", strerror(-err));
+		sd_event_exit(g->event, err);
 	}
 	return err;
 }

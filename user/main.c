@@ -30,6 +30,7 @@ static const char usage[] =
 	")\n"
 	"      --runtime-dir DIR former values of sysctls, until the next boot "
 	"(" DEFAULT_RUNTIME_DIR ")\n"
+	"      --xfrm-buffer N   bytes of XFRM notifications that may wait (4194304)\n"
 	"  -V, --version         print the version and exit\n"
 	"  -h, --help            print this and exit\n"
 	"\n"
@@ -45,7 +46,8 @@ enum long_only {
 	OPTION_CLEANUP,
 	OPTION_BPFFS,
 	OPTION_STATE_DIR,
-	OPTION_RUNTIME_DIR
+	OPTION_RUNTIME_DIR,
+	OPTION_XFRM_BUFFER
 };
 
 static const struct option long_options[] = {
@@ -57,10 +59,26 @@ static const struct option long_options[] = {
 	{ "bpffs", required_argument, NULL, OPTION_BPFFS },
 	{ "state-dir", required_argument, NULL, OPTION_STATE_DIR },
 	{ "runtime-dir", required_argument, NULL, OPTION_RUNTIME_DIR },
+	{ "xfrm-buffer", required_argument, NULL, OPTION_XFRM_BUFFER },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
+
+static int take_xfrm_buffer(const char *text, size_t *out)
+{
+	char *end;
+	unsigned long long bytes = strtoull(text, &end, 10);
+
+	if (*end || end == text || *text == '-' || bytes < XFRM_BUFFER_MIN ||
+	    bytes > XFRM_BUFFER_MAX) {
+		fprintf(stderr, "espalierd: --xfrm-buffer takes %u to %u bytes, not '%s'\n",
+			XFRM_BUFFER_MIN, XFRM_BUFFER_MAX, text);
+		return EXIT_CONFIG;
+	}
+	*out = (size_t)bytes;
+	return -1;
+}
 
 /* Returns -1 to go on, else the exit status. */
 static int take_option(int option, struct invocation *out)
@@ -90,6 +108,8 @@ static int take_option(int option, struct invocation *out)
 	case OPTION_RUNTIME_DIR:
 		out->options.runtime_dir = optarg;
 		return -1;
+	case OPTION_XFRM_BUFFER:
+		return take_xfrm_buffer(optarg, &out->options.xfrm_buffer);
 	case 'V':
 		puts("espalierd " VERSION);
 		return EXIT_SUCCESS;
@@ -178,6 +198,7 @@ int main(int argc, char **argv)
 			.pin_dir = DEFAULT_PIN_DIR,
 			.runtime_dir = DEFAULT_RUNTIME_DIR,
 			.state_dir = DEFAULT_STATE_DIR,
+			.xfrm_buffer = XFRM_BUFFER_DEFAULT,
 		},
 	};
 	int status = take_options(argc, argv, &call);

@@ -225,12 +225,14 @@ static int open_socket(struct xfrm_socket *s, const char *path)
 	return 0;
 }
 
-static int replay_open(struct xfrm_socket **out, const char **why)
+static int replay_open(const struct xfrm_options *options, struct xfrm_socket **out,
+		       const char **why)
 {
 	const char *path = getenv("ESPALIER_XFRM_REPLAY");
 	struct xfrm_socket *s = calloc(1, sizeof(*s));
 	int err;
 
+	(void)options; /* overruns are messages here */
 	*why = "the replay back end needs a socket path in ESPALIER_XFRM_REPLAY";
 	if (!s)
 		return -ENOMEM;

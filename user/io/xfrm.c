@@ -14,9 +14,9 @@ struct follower {
 	int failed; /* of the last event that phase2 could not take in */
 };
 
-int xfrm_open(struct xfrm_socket **out, const char **why)
+int xfrm_open(const struct xfrm_options *options, struct xfrm_socket **out, const char **why)
 {
-	return xfrm_backend.open(out, why);
+	return xfrm_backend.open(options, out, why);
 }
 
 int xfrm_fd(const struct xfrm_socket *s)

@@ -15,9 +15,20 @@ struct xfrm_socket;
 
 enum xfrm_dump { XFRM_DUMP_SA, XFRM_DUMP_POLICY };
 
+struct xfrm_options {
+	/* Bytes of notifications that may wait; what comes beyond is lost, seen to be lost, and
+	 * read anew. The kernel counts its overhead, too, and has a least size of its own. */
+	size_t buffer;
+};
+
+/* Some 5,000 notifications: the SAs of 500 tunnels, made anew at once. */
+#define XFRM_BUFFER_DEFAULT (4u << 20)
+#define XFRM_BUFFER_MIN	    1024u
+#define XFRM_BUFFER_MAX	    (1u << 30)
+
 struct xfrm_backend {
 	/* Subscribes. *why gets one sentence on failure, static. */
-	int (*open)(struct xfrm_socket **out, const char **why);
+	int (*open)(const struct xfrm_options *options, struct xfrm_socket **out, const char **why);
 	/* Readable when notifications wait. */
 	int (*fd)(const struct xfrm_socket *s);
 	/* Hands over what waits, without blocking. 0; -ENOBUFS: messages were lost; a callback's
@@ -34,7 +45,7 @@ extern const struct xfrm_backend xfrm_backend;
 typedef void (*xfrm_changed_fn)(const struct phase2_change *change, void *data);
 
 /* One per controller. xfrm_open() subscribes only: xfrm_resync() must follow. */
-int xfrm_open(struct xfrm_socket **out, const char **why);
+int xfrm_open(const struct xfrm_options *options, struct xfrm_socket **out, const char **why);
 int xfrm_fd(const struct xfrm_socket *s);
 void xfrm_close(struct xfrm_socket *s);
 
@@ -50,7 +61,8 @@ int xfrm_follow(struct xfrm_socket *s, struct phase2 *p, uint64_t now_ns, xfrm_c
 /*
  * Makes `p` equal to the kernel: drains (stale notifications are dropped), dumps, applies what came
  * meanwhile, sweeps, reports changes. For the start, after a loss, and as an audit. drift may be
- * NULL.
+ * NULL. 0 or -errno: what was learned is kept, nothing was swept. Of these -ENOBUFS, -EAGAIN and
+ * -EINTR mean that too much happens at the moment: it is to be tried again later.
  */
 int xfrm_resync(struct xfrm_socket *s, struct phase2 *p, uint64_t now_ns, xfrm_changed_fn changed,
 		void *data, struct phase2_drift *drift);

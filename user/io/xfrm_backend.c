@@ -14,9 +14,8 @@
 #include "../wire/xfrm.h"
 #include "xfrm.h"
 
-#define NOTIFICATION_BUFFER (8 << 20) /* bytes waiting: some 10,000 notifications */
-#define DATAGRAM_MAX	    (64 << 10)
-#define DUMP_TIMEOUT_S	    10
+#define DATAGRAM_MAX   (64 << 10)
+#define DUMP_TIMEOUT_S 10
 
 struct xfrm_socket {
 	struct mnl_socket *notifications;
@@ -63,19 +62,19 @@ static int open_socket(int flags, struct mnl_socket **out)
 
 /* FORCE passes net.core.rmem_max and needs CAP_NET_ADMIN in the first namespace; else as much as
  * is allowed: an overrun then comes earlier, and is seen and repaired all the same. */
-static void enlarge(int fd)
+static void set_buffer(int fd, size_t bytes)
 {
-	int size = NOTIFICATION_BUFFER;
+	int size = (int)bytes;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 }
 
-static int subscribe(struct mnl_socket *s)
+static int subscribe(struct mnl_socket *s, size_t buffer)
 {
 	int no = 0;
 
-	enlarge(mnl_socket_get_fd(s));
+	set_buffer(mnl_socket_get_fd(s), buffer);
 	/* Overruns must be seen. This is the default; it is said because everything hangs on it. */
 	mnl_socket_setsockopt(s, NETLINK_NO_ENOBUFS, &no, sizeof(no));
 	for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
@@ -105,12 +104,12 @@ static int set_timeout(const struct mnl_socket *s)
 	return 0;
 }
 
-static int open_both(struct xfrm_socket *s)
+static int open_both(struct xfrm_socket *s, const struct xfrm_options *options)
 {
 	int err = open_socket(SOCK_NONBLOCK, &s->notifications);
 
 	if (!err)
-		err = subscribe(s->notifications);
+		err = subscribe(s->notifications, options->buffer);
 	if (!err)
 		err = open_socket(0, &s->requests);
 	if (!err)
@@ -118,10 +117,11 @@ static int open_both(struct xfrm_socket *s)
 	return err;
 }
 
-static int kernel_open(struct xfrm_socket **out, const char **why)
+static int kernel_open(const struct xfrm_options *options, struct xfrm_socket **out,
+		       const char **why)
 {
 	struct xfrm_socket *s = calloc(1, sizeof(*s));
-	int err = s ? open_both(s) : -ENOMEM;
+	int err = s ? open_both(s, options) : -ENOMEM;
 
 	if (err) {
 		*why = explain(err);
