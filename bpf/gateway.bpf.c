@@ -18,6 +18,7 @@
 #include "maps.h"
 #include "parse.h"
 #include "steer.h"
+#include "use.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -73,6 +74,8 @@ int xdp_steer(struct xdp_md *ctx)
 		return XDP_PASS;
 	if (decision_leave(ctx, reason, &p, attachment, s.target))
 		return XDP_PASS;
+	if (reason == REASON_TO_TUNNEL)
+		note_use(&s);
 	if (!is_forward(reason)) /* else counted where it is delivered */
 		count_reason(attachment, reason, 1, ip_bytes(&p));
 	return XDP_PASS;
@@ -148,6 +151,8 @@ static __always_inline int conclude(struct __sk_buff *skb, const struct packet *
 	if (is_forward(reason)) {
 		if (tc_rewrite(skb, p))
 			return drop(&parcel, REASON_REWRITE);
+		if (reason == REASON_TO_TUNNEL)
+			note_use(s);
 		return deliver(skb, reason, &parcel);
 	}
 	count_reason(attachment, reason, p->packets, parcel.bytes);

@@ -2,11 +2,11 @@
 /*
  * The maps: everything that the programs know, and everything that they have to tell.
  *
- * Except for the counters the controller is the only writer, and the programs only read. Nothing
- * here needs a lock: each map is written so that whatever a packet sees halfway is either the old
- * answer or the new one (fib_diff orders the writes: tunnels, then groups, then routes; more
- * specific routes before what they replace is removed). All maps are pinned and outlive both the
- * controller and the programs. Keys, values and sizes: include/dataplane.h.
+ * Except for the counters and `bucket_used` the controller is the only writer, and the programs
+ * only read. Nothing here needs a lock: each map is written so that whatever a packet sees halfway
+ * is either the old answer or the new one (fib_diff orders the writes: tunnels, then groups, then
+ * routes; more specific routes before what they replace is removed). All maps are pinned and
+ * outlive both the controller and the programs. Keys, values and sizes: include/dataplane.h.
  */
 #ifndef ESPALIER_MAPS_H
 #define ESPALIER_MAPS_H
@@ -50,6 +50,26 @@ struct {
 	__type(key, __u32);
 	__type(value, struct group);
 } groups SEC(".maps");
+
+/* enum setting -> a word. Written by the controller, which has it mapped into its memory. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SETTINGS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} settings SEC(".maps");
+
+/* Group id -> when each of its buckets was last used. Written by the live programs while
+ * SETTING_TRACK_USE is 1 (bpf/use.h), read by the controller out of shared memory: a bucket whose
+ * flows have gone quiet may change its tunnel without reordering anything. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_GROUPS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct bucket_use);
+} bucket_used SEC(".maps");
 
 /* Tunnel id -> its xfrm interface and MTU. ifindex 0: gone. */
 struct {

@@ -101,6 +101,23 @@ struct group {
 	struct bucket buckets[GROUP_BUCKETS];
 };
 
+/*
+ * When each bucket of a group last sent a packet into a tunnel: monotonic time since boot in units
+ * of 2^USE_SHIFT ns (134 ms), so that a packet mostly finds its stamp written already. 32 bits last
+ * 18 years. 0: never.
+ */
+#define USE_SHIFT 27
+
+struct bucket_use {
+	__u32 last[GROUP_BUCKETS];
+};
+
+/* Words that the controller switches, the index of map `settings`. */
+enum setting {
+	SETTING_TRACK_USE, /* 1: live packets are noted in map `bucket_used` */
+	SETTINGS
+};
+
 struct tunnel {
 	__u32 ifindex; /* the xfrm interface; 0: gone */
 	__u32 mtu;     /* largest IP packet, bytes */
@@ -188,6 +205,7 @@ _Static_assert(sizeof(struct route_key_v4) == 12, "route_key_v4");
 _Static_assert(sizeof(struct route_key_v6) == 24, "route_key_v6");
 _Static_assert(sizeof(struct route) == 8, "route");
 _Static_assert(sizeof(struct group) == 1024, "group");
+_Static_assert(sizeof(struct bucket_use) == 1024, "bucket_use");
 _Static_assert(sizeof(struct tunnel) == 16, "tunnel");
 _Static_assert(sizeof(struct device) == 32, "device");
 _Static_assert(sizeof(struct decision) == 12, "decision"); /* metadata: a multiple of 4 */

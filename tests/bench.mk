@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Figures, not claims: what things cost on the machine at hand. Included by tests.mk.
 
-$(BUILD)/tests/bench/control: tests/bench/control.c $(FORWARDING) $(BUILD)/user/io/dataplane.o $(BUILD)/libcore.a
+$(BUILD)/tests/bench/control: tests/bench/control.c $(FORWARDING) $(DATAPLANE) $(BUILD)/libcore.a
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -Iuser -o $@ $^ -lbpf
 
 .PHONY: bench-control

@@ -9,7 +9,7 @@ BPF_PARTS  := $(BUILD)/tests/bpf/packet.o $(BUILD)/tests/bpf/world.o
 $(BUILD)/tests/bpf/%.o: tests/bpf/%.c $(SKEL)
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -Wno-missing-field-initializers -MMD -MP -Iuser -c -o $@ $<
 
-$(BUILD)/tests/bpf/test_%: $(BUILD)/tests/bpf/test_%.o $(BPF_PARTS) $(BUILD)/user/io/dataplane.o $(BUILD)/libcore.a
+$(BUILD)/tests/bpf/test_%: $(BUILD)/tests/bpf/test_%.o $(BPF_PARTS) $(DATAPLANE) $(BUILD)/libcore.a
 	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lbpf -lcmocka
 
 # The part of the gateway that turns decisions into maps, with real maps and nothing around it.

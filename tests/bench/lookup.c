@@ -272,8 +272,17 @@ static double measure(struct bench *b, int program, bool v6, bool decided, uint3
 }
 
 struct figures {
-	double steer, fib, least;
+	double steer, tracked, fib, least;
 };
+
+/* As while a tunnel drains: each packet notes its bucket. */
+static void track_use(struct bench *b, uint64_t on)
+{
+	uint32_t setting = SETTING_TRACK_USE;
+
+	require(!bpf_map_update_elem(bpf_map__fd(b->gateway->maps.settings), &setting, &on, 0),
+		"setting");
+}
 
 static struct figures run(struct bench *b, bool v6, uint32_t count)
 {
@@ -283,6 +292,9 @@ static struct figures run(struct bench *b, bool v6, uint32_t count)
 	fill_destinations(b, v6, count);
 	f.least = measure(b, bpf_program__fd(b->driver->progs.least), v6, false, count);
 	f.steer = measure(b, bpf_program__fd(b->gateway->progs.xdp_steer), v6, true, count);
+	track_use(b, 1);
+	f.tracked = measure(b, bpf_program__fd(b->gateway->progs.xdp_steer), v6, true, count);
+	track_use(b, 0);
 	f.fib = measure(b, bpf_program__fd(b->driver->progs.fib), v6, false, count);
 	lookup_bpf__destroy(b->driver);
 	return f;
@@ -300,14 +312,14 @@ static void bench_family(struct bench *b, bool v6, FILE *json, bool last)
 	for (size_t i = 0; i < 2; i++) {
 		struct figures f = run(b, v6, counts[i]);
 
-		printf("%-5s %8d %13u %9s %9.0f %9.0f %9.0f %8.2f\n", v6 ? "ipv6" : "ipv4", ROUTES,
-		       counts[i], "random", f.steer, f.fib, f.least,
+		printf("%-5s %8d %13u %9s %9.0f %10.0f %9.0f %9.0f %8.2f\n", v6 ? "ipv6" : "ipv4",
+		       ROUTES, counts[i], "random", f.steer, f.tracked, f.fib, f.least,
 		       (f.fib - f.least) / (f.steer - f.least));
 		fprintf(json,
 			"  {\"family\": \"%s\", \"routes\": %d, \"destinations\": %u, "
-			"\"locality\": \"random\", \"steer_ns\": %.0f, \"fib_ns\": %.0f, "
-			"\"floor_ns\": %.0f}%s\n",
-			v6 ? "ipv6" : "ipv4", ROUTES, counts[i], f.steer, f.fib, f.least,
+			"\"locality\": \"random\", \"steer_ns\": %.0f, "
+			"\"tracked_ns\": %.0f, \"fib_ns\": %.0f, \"floor_ns\": %.0f}%s\n",
+			v6 ? "ipv6" : "ipv4", ROUTES, counts[i], f.steer, f.tracked, f.fib, f.least,
 			last && i ? "" : ",");
 	}
 }
@@ -327,8 +339,8 @@ int main(int argc, char **argv)
 	b.gateway = gateway_bpf__open_and_load();
 	require(b.gateway != NULL, "gateway");
 	fill_gateway(&b);
-	printf("%-5s %8s %13s %9s %9s %9s %9s %8s\n", "", "routes", "destinations", "locality",
-	       "steer ns", "fib ns", "floor ns", "fib/steer");
+	printf("%-5s %8s %13s %9s %9s %10s %9s %9s %8s\n", "", "routes", "destinations", "locality",
+	       "steer ns", "tracked ns", "fib ns", "floor ns", "fib/steer");
 	fprintf(json, "[\n");
 	bench_family(&b, false, json, false);
 	bench_family(&b, true, json, true);

@@ -6,7 +6,7 @@
  * bpf_link `xdp_IFINDEX` for each device with XDP. tc programs are held by the kernel's filters,
  * which are found again by a handle and a priority that are ours alone.
  */
-#include "dataplane.h"
+#include "dataplane_internal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,24 +27,13 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include "gateway.skel.h"
 
 #define DEFAULT_PIN_DIR "/sys/fs/bpf/espalier"
 #define XDP_LINK	"xdp_"
 #define TC_HANDLE	0xe5
 #define TC_PRIORITY	0xe5a
-#define PATH_LEN	512
-#define LIVENESS_BYTES	(MAX_TUNNELS * sizeof(uint64_t))
 #define NO_MEMORY_TRIES 5
 #define EXPLAIN_MAX	3072 /* bytes of frame; test runs take what fits a page */
-
-struct dataplane {
-	struct gateway_bpf *object;
-	char pin_dir[PATH_LEN];
-	uint64_t *liveness; /* shared with the programs */
-	int cpus;
-	struct counter *per_cpu; /* room for one value of a per-CPU map */
-};
 
 /* ---- what libbpf says, kept until somebody asks ---- */
 
@@ -229,17 +217,6 @@ static int configure(struct dataplane *d, const struct dataplane_options *option
 	return set_pin_paths(d);
 }
 
-static int map_liveness(struct dataplane *d)
-{
-	void *shared = mmap(NULL, LIVENESS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-			    bpf_map__fd(d->object->maps.liveness), 0);
-
-	if (shared == MAP_FAILED)
-		return -errno;
-	d->liveness = shared;
-	return 0;
-}
-
 static int load(struct dataplane *d, const struct dataplane_options *options, const char **why)
 {
 	int err;
@@ -261,7 +238,7 @@ static int load(struct dataplane *d, const struct dataplane_options *options, co
 		return explain_load_failure(d, err, why);
 	err = keep_cookie(d);
 	if (!err)
-		err = map_liveness(d);
+		err = dataplane_share(d);
 	return err ? fail(err, why, "cannot use the BPF maps: %s", strerror(-err)) : 0;
 }
 
@@ -296,8 +273,7 @@ void dataplane_close(struct dataplane *d)
 {
 	if (!d)
 		return;
-	if (d->liveness)
-		munmap(d->liveness, LIVENESS_BYTES);
+	dataplane_unshare(d);
 	gateway_bpf__destroy(d->object);
 	free(d->per_cpu);
 	free(d);
@@ -567,17 +543,6 @@ int dataplane_set_tunnel(struct dataplane *d, uint32_t id, const struct tunnel *
 int dataplane_set_device(struct dataplane *d, uint32_t attachment, const struct device *value)
 {
 	return update_indexed(d->object->maps.devices, attachment, value);
-}
-
-void dataplane_set_live(struct dataplane *d, uint32_t tunnel, bool live)
-{
-	if (tunnel < MAX_TUNNELS)
-		__atomic_store_n(&d->liveness[tunnel], live, __ATOMIC_RELEASE);
-}
-
-bool dataplane_live(const struct dataplane *d, uint32_t tunnel)
-{
-	return tunnel < MAX_TUNNELS && __atomic_load_n(&d->liveness[tunnel], __ATOMIC_ACQUIRE);
 }
 
 int dataplane_set_name(struct dataplane *d, enum name_kind kind, uint32_t id, const char *name)

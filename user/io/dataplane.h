@@ -62,6 +62,10 @@ int dataplane_set_device(struct dataplane *d, uint32_t attachment, const struct 
 /* One store into shared memory; the programs see it at their next packet. */
 void dataplane_set_live(struct dataplane *d, uint32_t tunnel, bool live);
 bool dataplane_live(const struct dataplane *d, uint32_t tunnel);
+/* Whether packets note which bucket they use; what they did is kept until they do it again. */
+void dataplane_track_use(struct dataplane *d, bool on);
+/* Monotonic ns before which a noted bucket sent its last packet, at most 134 ms late; 0: never. */
+uint64_t dataplane_last_use(const struct dataplane *d, uint32_t group, unsigned bucket);
 
 int dataplane_set_name(struct dataplane *d, enum name_kind kind, uint32_t id, const char *name);
 int dataplane_delete_name(struct dataplane *d, enum name_kind kind, uint32_t id);

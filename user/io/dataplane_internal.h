@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of the dataplane share; of no use outside. */
+#ifndef ESPALIER_DATAPLANE_INTERNAL_H
+#define ESPALIER_DATAPLANE_INTERNAL_H
+
+#include "dataplane.h"
+
+#include "gateway.skel.h"
+
+#define PATH_LEN 512
+
+struct dataplane {
+	struct gateway_bpf *object;
+	char pin_dir[PATH_LEN];
+	uint64_t *liveness, *settings;	      /* maps of these names, shared with the programs */
+	const struct bucket_use *bucket_used; /* likewise */
+	int cpus;
+	struct counter *per_cpu; /* room for one value of a per-CPU map */
+};
+
+/* dataplane_shared.c: the maps that are memory of this process too. 0 or -errno. */
+int dataplane_share(struct dataplane *d);
+void dataplane_unshare(struct dataplane *d);
+
+#endif
