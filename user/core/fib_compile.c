@@ -61,12 +61,19 @@ static int find_candidate(const struct prefix *p, void *data, void *context)
 	return err ? err : last_word(s, p);
 }
 
+static bool own_route_usable(const struct search *s, const void *data)
+{
+	return rib_own_route_source(s->rib, s->table->index, rib_own_route_of(data)) >= 0;
+}
+
 static int find_own_route(const struct prefix *p, void *data, void *context)
 {
 	struct search *s = context;
-	int err = add_block(s, p);
+	int err;
 
-	(void)data;
+	if (!own_route_usable(s, data))
+		return 0;
+	err = add_block(s, p);
 	return err ? err : last_word(s, p);
 }
 
@@ -75,7 +82,7 @@ static bool settled(const struct search *s, const struct prefix *p)
 	const struct rib_entry *e;
 
 	if (s->table->connection)
-		return trie_exact(&s->rib->connections[s->table->index], p);
+		return own_route_usable(s, trie_exact(&s->rib->connections[s->table->index], p));
 	e = trie_exact(&s->rib->tables[s->table->index], p);
 	return e && rib_entry_usable(s->rib, e, s->table->view);
 }

@@ -8,6 +8,8 @@
  * higher priority stands by for it [D17]. */
 #define DESTINATION_METRIC 100
 
+const enum route_source rib_own_sources[OWN_SOURCES] = { SOURCE_BGP, SOURCE_DESTINATION };
+
 struct candidate rib_local_candidate(void)
 {
 	return (struct candidate){
@@ -36,19 +38,32 @@ struct candidate rib_static_candidate(const struct rib *r, const struct config_t
 		.source = SOURCE_STATIC,
 		.attachment = route->blackhole ? -1 : route->attachment.index,
 		.single = connection < 0,
-		.available = connection < 0 || r->available[connection],
+		.available = connection < 0 || r->present[connection],
 		.metric = route->metric,
 	};
 }
 
-struct candidate rib_learned_candidate(const struct rib *r, size_t connection,
-				       const struct connection_route *route)
+bool rib_own_has(struct connection_route route, enum route_source source)
+{
+	return source == SOURCE_BGP ? route.learned : route.destination;
+}
+
+bool rib_own_available(const struct rib *r, size_t connection, struct connection_route route,
+		       enum route_source source)
+{
+	tunnel_mask present = r->present[connection];
+
+	return source == SOURCE_BGP ? route.learned & present : route.destination && present;
+}
+
+struct candidate rib_own_candidate(const struct rib *r, size_t connection,
+				   struct connection_route route, enum route_source source)
 {
 	return (struct candidate){
-		.source = route->source,
+		.source = source,
 		.attachment = r->attachments[connection],
-		.available = r->available[connection],
-		.metric = route->source == SOURCE_DESTINATION ? DESTINATION_METRIC : 0,
+		.available = rib_own_available(r, connection, route, source),
+		.metric = source == SOURCE_DESTINATION ? DESTINATION_METRIC : 0,
 	};
 }
 
@@ -83,53 +98,96 @@ static int rank_entry(const struct prefix *p, void *data, void *context)
 
 /* ---- connections' own tables ---- */
 
-static struct member_set connection_members(const struct rib *r, size_t connection)
+/* A route of two bytes is kept in the trie's pointer itself: there are up to a million of them. */
+static void *packed(struct connection_route route)
+{
+	return (void *)((uintptr_t)route.learned << 1 | route.destination);
+}
+
+struct connection_route rib_own_route_of(const void *data)
+{
+	return (struct connection_route){
+		.destination = (uintptr_t)data & 1,
+		.learned = (tunnel_mask)((uintptr_t)data >> 1),
+	};
+}
+
+struct connection_route rib_own_route(const struct rib *r, size_t connection,
+				      const struct prefix *p)
+{
+	return rib_own_route_of(trie_exact(&r->connections[connection], p));
+}
+
+int rib_own_route_set(struct rib *r, size_t connection, const struct prefix *p,
+		      struct connection_route route)
+{
+	struct trie *own = &r->connections[connection];
+	struct connection_route was = rib_own_route(r, connection, p);
+	void **place;
+
+	if (!packed(route)) {
+		trie_remove(own, p);
+	} else {
+		place = trie_insert(own, p);
+		if (!place)
+			return -ENOMEM;
+		*place = packed(route);
+	}
+	if (was.learned)
+		r->learned[connection].routes[was.learned]--;
+	if (route.learned)
+		r->learned[connection].routes[route.learned]++;
+	return 0;
+}
+
+struct member_set rib_own_route_members(const struct rib *r, size_t connection,
+				    struct connection_route route, enum route_source source)
 {
 	const struct config_connection *c = &r->config->connections[connection];
 	struct member_set set = { 0 };
 
 	for (size_t i = 0; i < c->tunnel_count; i++)
-		set.members[set.count++] = (struct member){
-			.tunnel = (uint16_t)r->ids->tunnel[connection][i],
-			.weight = (uint16_t)c->tunnels[i].weight,
-		};
+		if (source != SOURCE_BGP || route.learned & 1u << i)
+			set.members[set.count++] = (struct member){
+				.tunnel = (uint16_t)r->ids->tunnel[connection][i],
+				.weight = (uint16_t)c->tunnels[i].weight,
+			};
 	return set;
 }
 
-int rib_own_route_add(struct rib *r, size_t connection, const struct prefix *p,
-		      struct connection_route **out)
+int rib_own_route_source(const struct rib *r, size_t connection, struct connection_route route)
 {
-	struct connection_route *route;
-	void **place = trie_insert(&r->connections[connection], p);
-
-	if (!place)
-		return -ENOMEM;
-	if (*place)
-		return -EEXIST;
-	route = malloc(sizeof(*route));
-	if (!route) {
-		trie_forget(&r->connections[connection], p);
-		return -ENOMEM;
-	}
-	*route = (struct connection_route){
-		.source = SOURCE_DESTINATION,
-		.set = connection_members(r, connection),
-	};
-	*place = *out = route;
-	return 0;
+	if (rib_own_available(r, connection, route, SOURCE_BGP))
+		return SOURCE_BGP;
+	return rib_own_available(r, connection, route, SOURCE_DESTINATION) ? SOURCE_DESTINATION
+									   : -1;
 }
 
-static int build_connection(struct rib *r, size_t connection)
+struct own_routes {
+	struct rib *rib;
+	size_t connection;
+};
+
+static int add_learned(const struct prefix *p, tunnel_mask accepted, void *context)
+{
+	const struct own_routes *o = context;
+	struct connection_route route = rib_own_route(o->rib, o->connection, p);
+
+	route.learned = accepted;
+	return rib_own_route_set(o->rib, o->connection, p, route);
+}
+
+static int build_connection(struct rib *r, size_t connection, const struct learned *learned)
 {
 	const struct config_connection *c = &r->config->connections[connection];
-	struct connection_route *route;
+	struct own_routes o = { r, connection };
 	int err = 0;
 
-	for (size_t i = 0; !err && i < c->route_count; i++) {
-		err = rib_own_route_add(r, connection, &c->routes[i].prefix, &route);
-		if (err == -EEXIST)
-			err = 0;
-	}
+	for (size_t i = 0; !err && i < c->route_count; i++)
+		err = rib_own_route_set(r, connection, &c->routes[i].prefix,
+					(struct connection_route){ .destination = true });
+	if (!err && learned)
+		err = learned_each_accepted(learned, add_learned, &o);
 	return err;
 }
 
@@ -217,9 +275,17 @@ struct learning {
 static int learn_route(const struct prefix *p, void *data, void *context)
 {
 	const struct learning *l = context;
-	struct candidate c = rib_learned_candidate(l->rib, l->connection, data);
+	struct connection_route route = rib_own_route_of(data);
+	struct candidate c;
+	int err = 0;
 
-	return rib_candidate_add(l->rib, l->table, p, &c);
+	for (size_t i = 0; !err && i < OWN_SOURCES; i++) {
+		if (!rib_own_has(route, rib_own_sources[i]))
+			continue;
+		c = rib_own_candidate(l->rib, l->connection, route, rib_own_sources[i]);
+		err = rib_candidate_add(l->rib, l->table, p, &c);
+	}
+	return err;
 }
 
 static int learn(struct rib *r, size_t table, int attachment)
@@ -265,12 +331,15 @@ static int build_table(struct rib *r, size_t table, const struct address *locals
 	return err;
 }
 
-static void find_available(struct rib *r, tunnel_up_fn up, const void *context)
+tunnel_mask rib_present(const struct config *c, const struct ids *ids, size_t connection,
+			tunnel_up_fn up, const void *context)
 {
-	for (size_t i = 0; i < r->config->connection_count; i++)
-		for (size_t k = 0; k < r->config->connections[i].tunnel_count; k++)
-			if (up(r->ids->tunnel[i][k], context))
-				r->available[i] = true;
+	tunnel_mask present = 0;
+
+	for (size_t k = 0; k < c->connections[connection].tunnel_count; k++)
+		if (up(ids->tunnel[connection][k], context))
+			present |= (tunnel_mask)(1u << k);
+	return present;
 }
 
 static int allocate(struct rib *r)
@@ -279,28 +348,30 @@ static int allocate(struct rib *r)
 
 	r->tables = calloc(tables + 1, sizeof(*r->tables));
 	r->connections = calloc(connections + 1, sizeof(*r->connections));
-	r->available = calloc(connections + 1, sizeof(*r->available));
+	r->present = calloc(connections + 1, sizeof(*r->present));
+	r->learned = calloc(connections + 1, sizeof(*r->learned));
 	r->attachments = calloc(connections + 1, sizeof(*r->attachments));
 	r->learns = calloc(tables * connections + 1, sizeof(*r->learns));
 	r->references = calloc(tables * connections + 1, sizeof(*r->references));
-	return r->tables && r->connections && r->available && r->attachments && r->learns &&
-			       r->references
+	return r->tables && r->connections && r->present && r->learned && r->attachments &&
+			       r->learns && r->references
 		       ? 0
 		       : -ENOMEM;
 }
 
 int rib_build(const struct config *c, const struct ids *ids, const struct address *locals,
-	      size_t local_count, tunnel_up_fn up, const void *context, struct rib *out)
+	      size_t local_count, tunnel_up_fn up, const void *context,
+	      const struct learned *const *learned, struct rib *out)
 {
 	struct rib r = { .config = c, .ids = ids };
 	int err = allocate(&r);
 
-	if (!err) {
-		find_available(&r, up, context);
-		find_learners(&r);
-	}
 	for (size_t i = 0; !err && i < c->connection_count; i++)
-		err = build_connection(&r, i);
+		r.present[i] = rib_present(c, ids, i, up, context);
+	if (!err)
+		find_learners(&r);
+	for (size_t i = 0; !err && i < c->connection_count; i++)
+		err = build_connection(&r, i, learned ? learned[i] : NULL);
 	for (size_t i = 0; !err && i < c->table_count; i++)
 		err = build_table(&r, i, locals, local_count);
 	if (err) {
@@ -319,12 +390,13 @@ void rib_free(struct rib *r)
 	for (size_t i = 0; r->tables && i < tables; i++)
 		trie_free(&r->tables[i], free);
 	for (size_t i = 0; r->connections && i < connections; i++)
-		trie_free(&r->connections[i], free);
+		trie_free(&r->connections[i], NULL);
 	for (size_t i = 0; r->references && i < tables * connections; i++)
 		trie_free(&r->references[i], NULL);
 	free(r->tables);
 	free(r->connections);
-	free(r->available);
+	free(r->present);
+	free(r->learned);
 	free(r->attachments);
 	free(r->learns);
 	free(r->references);
@@ -380,13 +452,27 @@ static void add_members(struct member_set *set, const struct member_set *more)
 struct fib_answer rib_connection_answer(const struct rib *r, size_t connection,
 					const struct prefix *p)
 {
-	const struct connection_route *route = NULL;
+	struct prefix matched;
+	const void *data;
 
-	if (r->available[connection])
-		route = trie_longest(&r->connections[connection], &p->address, p->len, NULL);
-	if (!route || !route->set.count)
-		return (struct fib_answer){ .kind = FIB_NONE };
-	return (struct fib_answer){ .kind = FIB_TUNNELS, .set = route->set };
+	for (int max_len = p->len; max_len >= 0; max_len = matched.len - 1) {
+		struct connection_route route;
+		int source;
+
+		data = trie_longest(&r->connections[connection], &p->address, (unsigned)max_len,
+				    &matched);
+		if (!data)
+			break;
+		route = rib_own_route_of(data);
+		source = rib_own_route_source(r, connection, route);
+		if (source >= 0)
+			return (struct fib_answer){
+				.kind = FIB_TUNNELS,
+				.set = rib_own_route_members(r, connection, route,
+							     (enum route_source)source),
+			};
+	}
+	return (struct fib_answer){ .kind = FIB_NONE };
 }
 
 /* The group of all candidates that are as good as `first`, each asked for its own table's answer.

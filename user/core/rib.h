@@ -12,6 +12,7 @@
 #include "config.h"
 #include "fib.h"
 #include "ids.h"
+#include "learned.h"
 #include "touched.h"
 #include "trie.h"
 
@@ -60,18 +61,28 @@ struct rib_entry {
 	struct candidate list[];
 };
 
-/* Destination-based or BGP route in a connection's own table. */
+/*
+ * A route of a connection's own table: destination-based, over all of its tunnels [S31], or learned
+ * by BGP, over those it was learned from [S41], or both [S22]. BGP goes first while one of its
+ * tunnels is in Phase 2 [S30 D1].
+ */
 struct connection_route {
-	enum route_source source;
-	struct member_set set; /* tunnels it may use */
+	bool destination;
+	tunnel_mask learned; /* 0: not by BGP */
+};
+
+/* How many routes of a connection are learned over which tunnels. */
+struct learned_count {
+	size_t routes[1 << TUNNELS_PER_CONNECTION];
 };
 
 struct rib {
 	const struct config *config;
 	const struct ids *ids;
 	struct trie *tables;	  /* by TR table: prefix → struct rib_entry */
-	struct trie *connections; /* by connection: prefix → struct connection_route */
-	bool *available;	  /* by connection: at least one tunnel in Phase 2 [D1] */
+	struct trie *connections; /* by connection: rib_own_route() */
+	tunnel_mask *present;	  /* by connection: its tunnels in Phase 2 [D1] */
+	struct learned_count *learned; /* by connection */
 
 	int *attachments;	 /* by connection: of which type vpn it is, or -1 [S34] */
 	bool *learns;		 /* by TR table and connection */
@@ -83,10 +94,12 @@ typedef bool (*tunnel_up_fn)(uint32_t tunnel, const void *context);
 
 /*
  * Builds everything from `c`. `locals` are the gateway's own addresses, which every table hands to
- * the kernel. `c` and `ids` must outlive the rib. 0 or -ENOMEM.
+ * the kernel. `learned` (by connection; NULL, or NULL in it: nothing) is what BGP gives. `c` and
+ * `ids` must outlive the rib. 0 or -ENOMEM.
  */
 int rib_build(const struct config *c, const struct ids *ids, const struct address *locals,
-	      size_t local_count, tunnel_up_fn up, const void *context, struct rib *out);
+	      size_t local_count, tunnel_up_fn up, const void *context,
+	      const struct learned *const *learned, struct rib *out);
 void rib_free(struct rib *r);
 
 /*
@@ -100,6 +113,9 @@ int rib_connection_route_add(struct rib *r, size_t connection, const struct pref
 			     struct touched *touched);
 int rib_connection_route_remove(struct rib *r, size_t connection, const struct prefix *p,
 				struct touched *touched);
+/* Over which tunnels BGP gives `p`; 0: no longer. 0 also where nothing changes; -ENOMEM. */
+int rib_learned_route_set(struct rib *r, size_t connection, const struct prefix *p,
+			  tunnel_mask tunnels, struct touched *touched);
 /* The same route twice is -EEXIST: same destination, target and metric. */
 int rib_table_route_add(struct rib *r, size_t table, const struct config_table_route *route,
 			struct touched *touched);
@@ -108,8 +124,9 @@ int rib_table_route_remove(struct rib *r, size_t table, const struct config_tabl
 /* An address of the gateway itself, in every table. */
 int rib_local_add(struct rib *r, const struct address *a, struct touched *touched);
 int rib_local_remove(struct rib *r, const struct address *a, struct touched *touched);
-/* Of a connection: whether any of its tunnels is in Phase 2 [D1 D2]. Cannot fail. */
-void rib_set_available(struct rib *r, size_t connection, bool available, struct touched *touched);
+/* Of a connection: which of its tunnels are in Phase 2 [D1 D2]. Cannot fail. */
+void rib_set_present(struct rib *r, size_t connection, tunnel_mask present,
+		     struct touched *touched);
 
 /* The answer for the block `p` (every address of it that has no longer prefix in the rib). */
 struct fib_answer rib_answer(const struct rib *r, size_t table, enum view view,
@@ -117,6 +134,21 @@ struct fib_answer rib_answer(const struct rib *r, size_t table, enum view view,
 /* The same in a connection's own table. */
 struct fib_answer rib_connection_answer(const struct rib *r, size_t connection,
 					const struct prefix *p);
+
+/* Of a connection: which of its tunnels are up. */
+tunnel_mask rib_present(const struct config *c, const struct ids *ids, size_t connection,
+			tunnel_up_fn up, const void *context);
+
+/* The connection's own route for exactly `p`; all zero: none. */
+struct connection_route rib_own_route(const struct rib *r, size_t connection,
+				      const struct prefix *p);
+/* The same from what a walk of rib.connections finds. */
+struct connection_route rib_own_route_of(const void *data);
+/* The way by which a route's packets go now: SOURCE_BGP, SOURCE_DESTINATION, or -1: withdrawn. */
+int rib_own_route_source(const struct rib *r, size_t connection, struct connection_route route);
+/* The tunnels that a route names as `source`, in Phase 2 or not. */
+struct member_set rib_own_route_members(const struct rib *r, size_t connection,
+					struct connection_route route, enum route_source source);
 
 /* Is a candidate seen from this view [D10]? */
 bool candidate_visible(const struct rib *r, const struct candidate *c, enum view view);

@@ -99,49 +99,100 @@ static void touch_references(const struct rib *r, size_t table, size_t connectio
 	trie_walk(references, p, touch_reference, &s);
 }
 
-static void forget_route(struct rib *r, size_t connection, const struct prefix *p,
-			 struct touched *touched)
+/* What one of its sources is to a table: a candidate that comes, goes, or is available now. */
+static int change_candidate(struct rib *r, size_t table, const struct prefix *p, bool was, bool is,
+			    const struct candidate *c, struct touched *touched)
 {
-	struct connection_route *route = trie_remove(&r->connections[connection], p);
-	struct candidate c = rib_learned_candidate(r, connection, route);
+	struct rib_entry *e;
+
+	if (!was)
+		return is ? candidate_add(r, table, p, c, touched) : 0;
+	if (!is) {
+		candidate_remove(r, table, p, c, touched);
+		return 0;
+	}
+	e = trie_exact(&r->tables[table], p);
+	find_candidate(e, c)->available = c->available;
+	select_rank(e);
+	touch_table(r, table, p, c, touched);
+	return 0;
+}
+
+static int change_candidates(struct rib *r, size_t connection, size_t table,
+			     const struct prefix *p, struct connection_route was,
+			     struct connection_route now, struct touched *touched)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < OWN_SOURCES; i++) {
+		enum route_source source = rib_own_sources[i];
+		struct candidate c = rib_own_candidate(r, connection, now, source);
+
+		err = change_candidate(r, table, p, rib_own_has(was, source),
+				       rib_own_has(now, source), &c, touched);
+	}
+	return err;
+}
+
+/* A connection's own route becomes another one, everywhere. */
+static int change_route(struct rib *r, size_t connection, const struct prefix *p,
+			struct connection_route was, struct connection_route now,
+			struct touched *touched)
+{
+	int err = rib_own_route_set(r, connection, p, now);
 
 	touch_connection(connection, p, touched);
-	for (size_t t = 0; t < r->config->table_count; t++) {
+	for (size_t t = 0; !err && t < r->config->table_count; t++) {
 		if (rib_learns(r, t, connection))
-			candidate_remove(r, t, p, &c, touched);
+			err = change_candidates(r, connection, t, p, was, now, touched);
 		touch_references(r, t, connection, p, touched);
 	}
-	free(route);
+	return err;
+}
+
+static int set_own_route(struct rib *r, size_t connection, const struct prefix *p,
+			 struct connection_route now, struct touched *touched)
+{
+	struct connection_route was = rib_own_route(r, connection, p);
+	int err = change_route(r, connection, p, was, now, touched);
+
+	/* Without memory for all of it there is enough to take it back. */
+	if (err)
+		change_route(r, connection, p, now, was, touched);
+	return err;
 }
 
 int rib_connection_route_add(struct rib *r, size_t connection, const struct prefix *p,
 			     struct touched *touched)
 {
-	struct connection_route *route;
-	struct candidate c;
-	int err = rib_own_route_add(r, connection, p, &route);
+	struct connection_route route = rib_own_route(r, connection, p);
 
-	if (err)
-		return err;
-	c = rib_learned_candidate(r, connection, route);
-	touch_connection(connection, p, touched);
-	for (size_t t = 0; !err && t < r->config->table_count; t++) {
-		if (rib_learns(r, t, connection))
-			err = candidate_add(r, t, p, &c, touched);
-		touch_references(r, t, connection, p, touched);
-	}
-	if (err)
-		forget_route(r, connection, p, touched);
-	return err;
+	if (route.destination)
+		return -EEXIST;
+	route.destination = true;
+	return set_own_route(r, connection, p, route, touched);
 }
 
 int rib_connection_route_remove(struct rib *r, size_t connection, const struct prefix *p,
 				struct touched *touched)
 {
-	if (!trie_exact(&r->connections[connection], p))
+	struct connection_route route = rib_own_route(r, connection, p);
+
+	if (!route.destination)
 		return -ENOENT;
-	forget_route(r, connection, p, touched);
-	return 0;
+	route.destination = false;
+	return set_own_route(r, connection, p, route, touched);
+}
+
+int rib_learned_route_set(struct rib *r, size_t connection, const struct prefix *p,
+			  tunnel_mask tunnels, struct touched *touched)
+{
+	struct connection_route route = rib_own_route(r, connection, p);
+
+	if (route.learned == tunnels)
+		return 0;
+	route.learned = tunnels;
+	return set_own_route(r, connection, p, route, touched);
 }
 
 /* ---- static routes of a table ---- */
@@ -206,51 +257,73 @@ int rib_local_add(struct rib *r, const struct address *a, struct touched *touche
 	return err;
 }
 
-/* ---- a connection that comes or goes ---- */
+/* ---- tunnels that come or go ---- */
 
-struct availability {
+struct presence {
 	struct rib *rib;
 	size_t table, connection;
-	bool available;
+	tunnel_mask was;
 	struct touched *touched;
 };
 
-/* Every candidate that leads to the connection, static and learned alike. */
-static int set_candidates(const struct prefix *p, void *data, void *context)
+static bool flips(const struct presence *c, struct connection_route route, enum route_source source)
 {
-	const struct availability *a = context;
-	struct rib *r = a->rib;
-	struct rib_entry *e = trie_exact(&r->tables[a->table], p);
+	tunnel_mask now = c->rib->present[c->connection];
+	tunnel_mask of = source == SOURCE_BGP ? route.learned : (tunnel_mask)-1;
 
-	(void)data;
-	for (size_t i = 0; i < e->count; i++)
-		if (e->list[i].attachment == r->attachments[a->connection])
-			e->list[i].available = a->available;
-	select_rank(e);
-	return touch_reference(p, NULL, &(struct showing){ r, a->table, a->touched });
+	return rib_own_has(route, source) && !(of & c->was) != !(of & now);
 }
 
-static int touch_own(const struct prefix *p, void *data, void *context)
+/* A route of the connection that had a tunnel in Phase 2 has none now, or the reverse. */
+static int follow_route(const struct prefix *p, void *data, void *context)
 {
-	const struct availability *a = context;
+	const struct presence *c = context;
+	struct connection_route route = rib_own_route_of(data);
 
-	(void)data;
-	touch_connection(a->connection, p, a->touched);
+	if (flips(c, route, SOURCE_BGP) || flips(c, route, SOURCE_DESTINATION))
+		change_route(c->rib, c->connection, p, route, route, c->touched);
 	return 0;
 }
 
-void rib_set_available(struct rib *r, size_t connection, bool available, struct touched *touched)
+/* Static routes that lead to the connection. */
+static int follow_static(const struct prefix *p, void *data, void *context)
 {
-	struct availability a = { r, 0, connection, available, touched };
-	const struct trie *own = &r->connections[connection];
+	const struct presence *c = context;
+	struct rib *r = c->rib;
+	struct rib_entry *e = trie_exact(&r->tables[c->table], p);
 
-	if (r->available[connection] == available)
+	(void)data;
+	for (size_t i = 0; i < e->count; i++)
+		if (e->list[i].source == SOURCE_STATIC &&
+		    e->list[i].attachment == r->attachments[c->connection])
+			e->list[i].available = r->present[c->connection];
+	select_rank(e);
+	return touch_reference(p, NULL, &(struct showing){ r, c->table, c->touched });
+}
+
+/* Without one a walk over all routes of the connection would find nothing to do. */
+static bool any_flips(const struct presence *c)
+{
+	const struct learned_count *count = &c->rib->learned[c->connection];
+
+	for (tunnel_mask m = 1; m < 1 << TUNNELS_PER_CONNECTION; m++)
+		if (count->routes[m] && flips(c, (struct connection_route){ .learned = m }, SOURCE_BGP))
+			return true;
+	return !c->was != !c->rib->present[c->connection];
+}
+
+void rib_set_present(struct rib *r, size_t connection, tunnel_mask present,
+		     struct touched *touched)
+{
+	struct presence c = { r, 0, connection, r->present[connection], touched };
+
+	if (c.was == present)
 		return;
-	r->available[connection] = available;
-	trie_walk(own, NULL, touch_own, &a);
-	for (; a.table < r->config->table_count; a.table++) {
-		if (rib_learns(r, a.table, connection))
-			trie_walk(own, NULL, set_candidates, &a);
-		trie_walk(rib_references(r, a.table, connection), NULL, set_candidates, &a);
-	}
+	r->present[connection] = present;
+	if (!any_flips(&c))
+		return;
+	trie_walk(&r->connections[connection], NULL, follow_route, &c);
+	if (!c.was != !present)
+		for (; c.table < r->config->table_count; c.table++)
+			trie_walk(rib_references(r, c.table, connection), NULL, follow_static, &c);
 }

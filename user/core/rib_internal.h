@@ -8,8 +8,16 @@
 /* What each kind of route is as a candidate. */
 struct candidate rib_local_candidate(void);
 struct candidate rib_static_candidate(const struct rib *r, const struct config_table_route *route);
-struct candidate rib_learned_candidate(const struct rib *r, size_t connection,
-				       const struct connection_route *route);
+struct candidate rib_own_candidate(const struct rib *r, size_t connection,
+				   struct connection_route route, enum route_source source);
+
+/* How a connection's own route may come about. */
+#define OWN_SOURCES 2
+extern const enum route_source rib_own_sources[OWN_SOURCES];
+bool rib_own_has(struct connection_route route, enum route_source source);
+/* Has it, and a tunnel of it is in Phase 2. */
+bool rib_own_available(const struct rib *r, size_t connection, struct connection_route route,
+		       enum route_source source);
 
 /* One more candidate, unranked. 0 or -ENOMEM. */
 int rib_candidate_add(struct rib *r, size_t table, const struct prefix *p,
@@ -21,8 +29,8 @@ int rib_referred(const struct rib *r, const struct config_table_route *route);
 int rib_reference_add(struct rib *r, size_t table, size_t connection, const struct prefix *p);
 void rib_reference_drop(struct rib *r, size_t table, size_t connection, const struct prefix *p);
 
-/* A route in the connection's own table, and nowhere else. -EEXIST, -ENOMEM. */
-int rib_own_route_add(struct rib *r, size_t connection, const struct prefix *p,
-		      struct connection_route **out);
+/* The route in the connection's own table, and nowhere else; all zero removes it. 0 or -ENOMEM. */
+int rib_own_route_set(struct rib *r, size_t connection, const struct prefix *p,
+		      struct connection_route route);
 
 #endif

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Quotas of BGP routes [S43 S44 D4], and the account of what a feed offers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <cmocka.h>
+#include "core/learned.h"
+
+#define PREFIXES 64
+
+static uint32_t seed;
+
+static uint32_t any(uint32_t limit)
+{
+	seed = seed * 1664525u + 1013904223u;
+	return (seed >> 8) % limit;
+}
+
+static struct prefix numbered(uint32_t n)
+{
+	struct prefix p = { .address = { AF_INET, { 10, (uint8_t)(n >> 8), (uint8_t)n } },
+			    .len = 24 };
+
+	return p;
+}
+
+static uint32_t number_of(const struct prefix *p)
+{
+	return (uint32_t)p->address.bytes[1] << 8 | p->address.bytes[2];
+}
+
+/* What the caller was told, by number. */
+struct told {
+	tunnel_mask is[1 << 12];
+	size_t calls;
+};
+
+static int note(const struct prefix *p, tunnel_mask accepted, void *context)
+{
+	struct told *t = context;
+
+	t->is[number_of(p)] = accepted;
+	t->calls++;
+	return 0;
+}
+
+static void offer(struct learned *l, uint32_t n, tunnel_mask tunnels)
+{
+	struct prefix p = numbered(n);
+
+	assert_int_equal(0, learned_offer(l, &p, &(struct learned_offer){ 20, 0, tunnels }));
+}
+
+static void withdraw(struct learned *l, uint32_t n)
+{
+	struct prefix p = numbered(n);
+
+	assert_int_equal(0, learned_withdraw(l, &p, 20));
+}
+
+static size_t settle(struct learned *l, struct told *t)
+{
+	t->calls = 0;
+	assert_int_equal(0, learned_settle(l, note, t));
+	assert_false(learned_unsettled(l));
+	return t->calls;
+}
+
+static void one_too_many_is_refused_and_gets_the_room_that_another_leaves(void **state)
+{
+	struct learned l = { 0 };
+	struct told *t = calloc(1, sizeof(*t));
+
+	(void)state;
+	learned_set_limits(&l, (struct learned_limits){ 1000, 2000 });
+	for (uint32_t n = 0; n <= 1000; n++)
+		offer(&l, 1000 - n, 3); /* in the wrong order: prefixes are accepted in theirs */
+	assert_int_equal(1000, settle(&l, t));
+	assert_int_equal(0, t->is[1000]);
+	assert_int_equal(3, t->is[999]);
+	assert_int_equal(2, learned_refused_count(&l));
+	withdraw(&l, 500);
+	assert_int_equal(2, settle(&l, t));
+	assert_int_equal(0, t->is[500]);
+	assert_int_equal(3, t->is[1000]);
+	assert_int_equal(0, learned_refused_count(&l));
+	learned_free(&l);
+	free(t);
+}
+
+static void a_newcomer_does_not_push_out_what_was_accepted(void **state)
+{
+	struct learned l = { 0 };
+	struct told *t = calloc(1, sizeof(*t));
+
+	(void)state;
+	learned_set_limits(&l, (struct learned_limits){ 2, 4 });
+	offer(&l, 7, 1);
+	offer(&l, 8, 1);
+	settle(&l, t);
+	offer(&l, 1, 1); /* a lower prefix, but later */
+	assert_int_equal(0, settle(&l, t));
+	assert_int_equal(1, t->is[7]);
+	assert_int_equal(1, t->is[8]);
+	learned_free(&l);
+	free(t);
+}
+
+static void a_route_that_went_and_came_back_in_one_burst_changed_nothing(void **state)
+{
+	struct learned l = { 0 };
+	struct told *t = calloc(1, sizeof(*t));
+
+	(void)state;
+	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
+	offer(&l, 1, 3);
+	settle(&l, t);
+	withdraw(&l, 1);
+	offer(&l, 1, 3);
+	assert_int_equal(0, settle(&l, t));
+	assert_int_equal(3, t->is[1]);
+	learned_free(&l);
+	free(t);
+}
+
+static void of_two_metrics_the_lower_one_counts(void **state)
+{
+	struct learned l = { 0 };
+	struct told *t = calloc(1, sizeof(*t));
+	struct prefix p = numbered(5);
+
+	(void)state;
+	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
+	assert_int_equal(0, learned_offer(&l, &p, &(struct learned_offer){ 32, 0, 1 }));
+	settle(&l, t);
+	assert_int_equal(1, t->is[5]);
+	assert_int_equal(0, learned_offer(&l, &p, &(struct learned_offer){ 20, 0, 2 }));
+	settle(&l, t);
+	assert_int_equal(2, t->is[5]);
+	assert_int_equal(0, learned_withdraw(&l, &p, 20));
+	settle(&l, t);
+	assert_int_equal(1, t->is[5]);
+	assert_int_equal(0, learned_withdraw(&l, &p, 32));
+	settle(&l, t);
+	assert_int_equal(0, t->is[5]);
+	assert_null(trie_exact(&l.routes, &p));
+	learned_free(&l);
+	free(t);
+}
+
+static void what_a_reading_does_not_mention_is_swept_and_nothing_else_moves(void **state)
+{
+	struct learned l = { 0 };
+	struct told *t = calloc(1, sizeof(*t));
+
+	(void)state;
+	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
+	for (uint32_t n = 0; n < 8; n++)
+		offer(&l, n, 3);
+	settle(&l, t);
+	for (int round = 0; round < 300; round++) { /* further than generations count */
+		learned_begin(&l);
+		for (uint32_t n = 0; n < 8; n++)
+			offer(&l, n, 3);
+		assert_int_equal(0, learned_end(&l));
+		assert_int_equal(0, settle(&l, t));
+	}
+	learned_begin(&l);
+	for (uint32_t n = 0; n < 7; n++)
+		offer(&l, n, 3);
+	assert_int_equal(0, learned_end(&l));
+	assert_int_equal(1, settle(&l, t));
+	assert_int_equal(0, t->is[7]);
+	learned_free(&l);
+	free(t);
+}
+
+static void routes_follow_the_nexthop_object_that_they_name(void **state)
+{
+	struct learned l = { 0 };
+	struct told *t = calloc(1, sizeof(*t));
+	struct prefix p = numbered(3);
+
+	(void)state;
+	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
+	assert_int_equal(0, learned_offer(&l, &p, &(struct learned_offer){ 20, 77, 3 }));
+	offer(&l, 4, 3);
+	settle(&l, t);
+	assert_int_equal(0, learned_nexthop(&l, 77, 2));
+	assert_int_equal(1, settle(&l, t));
+	assert_int_equal(2, t->is[3]);
+	assert_int_equal(3, t->is[4]);
+	learned_free(&l);
+	free(t);
+}
+
+static void smaller_quotas_take_back_and_larger_ones_give(void **state)
+{
+	struct learned l = { 0 };
+	struct told *t = calloc(1, sizeof(*t));
+
+	(void)state;
+	learned_set_limits(&l, (struct learned_limits){ 8, 16 });
+	for (uint32_t n = 0; n < 8; n++)
+		offer(&l, n, 1);
+	settle(&l, t);
+	learned_set_limits(&l, (struct learned_limits){ 5, 16 });
+	assert_true(learned_unsettled(&l));
+	assert_int_equal(3, settle(&l, t));
+	assert_int_equal(0, t->is[5]);
+	learned_set_limits(&l, (struct learned_limits){ LEARNED_NO_LIMIT, LEARNED_NO_LIMIT });
+	assert_int_equal(3, settle(&l, t));
+	assert_int_equal(1, t->is[7]);
+	learned_free(&l);
+	free(t);
+}
+
+static int refuse(const struct prefix *p, tunnel_mask accepted, void *context)
+{
+	size_t *left = context;
+
+	(void)p;
+	(void)accepted;
+	return (*left)-- ? 0 : -28;
+}
+
+static void a_caller_that_fails_is_told_the_rest_the_next_time(void **state)
+{
+	struct learned l = { 0 };
+	struct told *t = calloc(1, sizeof(*t));
+	size_t left = 3;
+
+	(void)state;
+	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
+	for (uint32_t n = 0; n < 8; n++)
+		offer(&l, n, 1);
+	assert_int_equal(-28, learned_settle(&l, refuse, &left));
+	assert_true(learned_unsettled(&l));
+	assert_int_equal(5, settle(&l, t));
+	learned_free(&l);
+	free(t);
+}
+
+/* ---- beside a naive account ---- */
+
+struct naive {
+	tunnel_mask offered[PREFIXES], accepted[PREFIXES];
+};
+
+static size_t naive_count(const struct naive *n, size_t tunnel)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < PREFIXES; i++)
+		count += n->accepted[i] >> tunnel & 1;
+	return count;
+}
+
+static void naive_settle(struct naive *n, struct learned_limits limits)
+{
+	for (size_t i = 0; i < PREFIXES; i++)
+		n->accepted[i] &= n->offered[i];
+	for (size_t i = 0; i < PREFIXES; i++)
+		for (size_t t = 0; t < TUNNELS_PER_CONNECTION; t++)
+			if ((n->offered[i] & ~n->accepted[i]) >> t & 1 &&
+			    naive_count(n, t) < limits.tunnel &&
+			    naive_count(n, 0) + naive_count(n, 1) < limits.connection)
+				n->accepted[i] |= (tunnel_mask)(1u << t);
+}
+
+static int expect_waiting(const struct prefix *p, tunnel_mask refused, void *context)
+{
+	struct naive *n = context;
+	uint32_t i = number_of(p);
+
+	assert_int_equal(n->offered[i] & ~n->accepted[i], refused);
+	n->offered[i] &= (tunnel_mask)~refused;
+	return 0;
+}
+
+/* Whoever is listed as refused is, and nobody else. */
+static void expect_refused(const struct learned *l, struct naive n)
+{
+	assert_int_equal(0, learned_each_refused(l, expect_waiting, &n));
+	assert_memory_equal(n.offered, n.accepted, sizeof(n.offered));
+}
+
+static void any_bursts_of_offers_give_what_a_naive_account_gives(void **state)
+{
+	struct told *t = calloc(1, sizeof(*t));
+
+	(void)state;
+	for (uint32_t world = 0; world < 40; world++) {
+		struct learned_limits limits = { 5 + world % 20, 8 + world };
+		struct naive naive = { 0 };
+		struct learned l = { 0 };
+
+		seed = world;
+		memset(t, 0, sizeof(*t));
+		learned_set_limits(&l, limits);
+		for (int burst = 0; burst < 200; burst++) {
+			for (uint32_t k = any(12); k; k--) {
+				uint32_t n = any(PREFIXES);
+
+				naive.offered[n] = (tunnel_mask)any(4);
+				if (naive.offered[n])
+					offer(&l, n, naive.offered[n]);
+				else
+					withdraw(&l, n);
+			}
+			naive_settle(&naive, limits);
+			settle(&l, t);
+			assert_memory_equal(naive.accepted, t->is, sizeof(naive.accepted));
+			for (size_t i = 0; i < TUNNELS_PER_CONNECTION; i++)
+				assert_int_equal(naive_count(&naive, i), l.counts.accepted[i]);
+			expect_refused(&l, naive);
+		}
+		learned_free(&l);
+	}
+	free(t);
+}
+
+static void the_quotas_are_those_of_the_service(void **state)
+{
+	struct config_connection dual = { .tunnel_count = 2 }, single = { .tunnel_count = 1 };
+	struct config c = { .connections = &dual, .connection_count = 1, .gateway.limits = true };
+
+	(void)state;
+	assert_int_equal(1000, learned_limits_of(&c, 0).tunnel);
+	assert_int_equal(2000, learned_limits_of(&c, 0).connection);
+	c.connections = &single;
+	assert_int_equal(50, learned_limits_of(&c, 0).connection);
+	single.bgp_quota = 200;
+	assert_int_equal(200, learned_limits_of(&c, 0).connection);
+	c.gateway.limits = false;
+	assert_int_equal(LEARNED_NO_LIMIT, learned_limits_of(&c, 0).tunnel);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_too_many_is_refused_and_gets_the_room_that_another_leaves),
+		cmocka_unit_test(a_newcomer_does_not_push_out_what_was_accepted),
+		cmocka_unit_test(a_route_that_went_and_came_back_in_one_burst_changed_nothing),
+		cmocka_unit_test(of_two_metrics_the_lower_one_counts),
+		cmocka_unit_test(what_a_reading_does_not_mention_is_swept_and_nothing_else_moves),
+		cmocka_unit_test(routes_follow_the_nexthop_object_that_they_name),
+		cmocka_unit_test(smaller_quotas_take_back_and_larger_ones_give),
+		cmocka_unit_test(a_caller_that_fails_is_told_the_rest_the_next_time),
+		cmocka_unit_test(any_bursts_of_offers_give_what_a_naive_account_gives),
+		cmocka_unit_test(the_quotas_are_those_of_the_service),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

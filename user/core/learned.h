@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What one connection is offered by BGP, and what of it is accepted [S41 S43 S44 D4].
+ *
+ * Offered: the routes of its kernel table that a routing daemon put there, as a feed (rtnetlink or
+ * FPM) reports them. Of several metrics for one prefix the lowest counts, as in the kernel. A pair
+ * is a prefix and a tunnel that it was learned over; quotas count pairs: those of one tunnel, and
+ * those of the connection. What is accepted stays accepted for as long as it is offered. Newcomers
+ * wait until learned_settle(), which gives what room there is in the order of prefixes; what finds
+ * none goes on waiting, is refused until then, and gets the room that others leave.
+ *
+ * Offers are taken in as they come, in any order, and change nothing by themselves: only
+ * learned_settle() tells what became of them. So a burst, or a whole table read anew, counts as one
+ * change, and a route that went and came back in it as none.
+ */
+#ifndef ESPALIER_LEARNED_H
+#define ESPALIER_LEARNED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "config.h"
+#include "prefix.h"
+#include "trie.h"
+
+/* Tunnels of one connection, one bit each by position. */
+typedef uint8_t tunnel_mask;
+_Static_assert(TUNNELS_PER_CONNECTION <= 8, "a bit per tunnel");
+
+#define LEARNED_NO_LIMIT SIZE_MAX
+
+struct learned_limits {
+	size_t tunnel;	   /* pairs of one tunnel [S43] */
+	size_t connection; /* pairs of all [S43 S44] */
+};
+
+struct learned_counts {
+	size_t offered[TUNNELS_PER_CONNECTION], accepted[TUNNELS_PER_CONNECTION]; /* by tunnel */
+};
+
+struct learned {
+	struct trie routes;  /* prefix → struct offer, best metric first */
+	struct trie dirty;   /* prefixes whose offer changed since the last settling */
+	struct trie waiting; /* prefixes with a tunnel that found no room */
+	struct learned_limits limits;
+	struct learned_counts counts; /* as of the last settling */
+	uint8_t generation;	      /* of the reading that goes on, or of the last one */
+	bool limits_changed, shrunk;
+};
+
+/* A route of the kernel's, or of a feed in its place. */
+struct learned_offer {
+	uint32_t metric;
+	uint32_t nexthop;    /* id of the nexthop object it names, or 0 */
+	tunnel_mask tunnels; /* its next hops, as far as they are tunnels of this connection */
+};
+
+/* The quotas of a connection by its configuration [S43 S44 D5]. */
+struct learned_limits learned_limits_of(const struct config *c, size_t connection);
+void learned_set_limits(struct learned *l, struct learned_limits limits);
+
+/* A route is there now, new or in the place of the one with its prefix and metric. 0 or -ENOMEM:
+ * nothing has changed, and the feed is to be read anew. */
+int learned_offer(struct learned *l, const struct prefix *p, const struct learned_offer *offer);
+/* It is gone. 0 (also when it was not there) or -ENOMEM. */
+int learned_withdraw(struct learned *l, const struct prefix *p, uint32_t metric);
+/* A nexthop object leads over other tunnels now: so do the routes that name it. 0 or -ENOMEM. */
+int learned_nexthop(struct learned *l, uint32_t nexthop, tunnel_mask tunnels);
+
+/* Around a reading of all routes: what was not offered between them is gone. 0 or -ENOMEM. */
+void learned_begin(struct learned *l);
+int learned_end(struct learned *l);
+
+/*
+ * Judges what was offered since the last time and tells each prefix whose accepted tunnels changed
+ * (0: no longer any), in no particular order. A callback that fails ends the settling, and is told
+ * the rest, that one included, the next time. Its value, or 0, or -ENOMEM, is returned.
+ */
+typedef int (*learned_change_fn)(const struct prefix *p, tunnel_mask accepted, void *context);
+int learned_settle(struct learned *l, learned_change_fn fn, void *context);
+/* Pairs that find no room, as of the last settling. */
+size_t learned_refused_count(const struct learned *l);
+/* Is there anything to settle? */
+bool learned_unsettled(const struct learned *l);
+
+/* Walks, in the order of prefixes. A callback's non-zero value ends one and is returned. */
+int learned_each_accepted(const struct learned *l, learned_change_fn fn, void *context);
+typedef int (*learned_refused_fn)(const struct prefix *p, tunnel_mask refused, void *context);
+int learned_each_refused(const struct learned *l, learned_refused_fn fn, void *context);
+
+void learned_free(struct learned *l);
+
+#endif
