@@ -458,7 +458,8 @@ static int follow_pending(struct gateway *g)
 
 int forwarding_decide(struct gateway *g, struct rib *rib, struct fib *fib)
 {
-	int err = rib_build(&g->config, &g->ids, g->locals, g->local_count, is_present, g, rib);
+	int err =
+		rib_build(&g->config, &g->ids, g->locals, g->local_count, is_present, g, NULL, rib);
 
 	if (err)
 		return err;
@@ -565,13 +566,9 @@ static int follow_locals(struct gateway *g, const struct address *was, size_t wa
 
 static void follow_tunnels(struct gateway *g, struct touched *touched)
 {
-	for (size_t i = 0; i < g->config.connection_count; i++) {
-		bool available = false;
-
-		for (size_t k = 0; k < g->config.connections[i].tunnel_count; k++)
-			available |= is_present(g->ids.tunnel[i][k], g);
-		rib_set_available(&g->rib, i, available, touched);
-	}
+	for (size_t i = 0; i < g->config.connection_count; i++)
+		rib_set_present(&g->rib, i, rib_present(&g->config, &g->ids, i, is_present, g),
+				touched);
 }
 
 /* Not yet harm, but the next route may find no room. */
@@ -656,7 +653,7 @@ static int remove_connection_route(struct gateway *g, size_t connection, const s
 int gateway_connection_route(struct gateway *g, size_t connection, const struct prefix *p, bool add)
 {
 	struct prefix own = *p; /* may be one of those in the configuration */
-	bool there = trie_exact(&g->rib.connections[connection], &own);
+	bool there = rib_own_route(&g->rib, connection, &own).destination;
 
 	if (add && there)
 		return -EEXIST;

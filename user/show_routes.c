@@ -149,19 +149,29 @@ static json_t *device_hops(const struct config_attachment *a, uint8_t family)
 			 "weight", "live");
 }
 
+/* A learned candidate is one route of the connection; a static one asks its whole table [D9]. */
+static struct member_set candidate_set(const struct gateway *g, const struct candidate *c,
+				       size_t connection, const struct prefix *p)
+{
+	if (c->source == SOURCE_STATIC)
+		return rib_connection_answer(&g->rib, connection, p).set;
+	return rib_own_route_members(&g->rib, connection, rib_own_route(&g->rib, connection, p),
+				     c->source);
+}
+
 static json_t *candidate_hops(const struct gateway *g, const struct candidate *c,
 			      const struct prefix *p)
 {
 	const struct config_attachment *a;
-	const struct connection_route *route;
+	struct member_set set;
 
 	if (c->attachment < 0)
 		return json_array();
 	a = &g->config.attachments[c->attachment];
 	if (a->type != ATTACHMENT_VPN)
 		return device_hops(a, p->address.family);
-	route = trie_longest(&g->rib.connections[a->connection.index], &p->address, p->len, NULL);
-	return route ? set_hops(g, &route->set) : json_array();
+	set = candidate_set(g, c, (size_t)a->connection.index, p);
+	return set_hops(g, &set);
 }
 
 /* Why a candidate is in its state, as a sentence. */
@@ -206,23 +216,42 @@ static int append_candidates(const struct prefix *p, void *data, void *context)
 	return 0;
 }
 
-static int append_connection_route(const struct prefix *p, void *data, void *context)
+/* A route of a connection's own table, as one of the ways by which it came about. */
+static void append_own_route(const struct route_list *l, const struct prefix *p,
+			     struct connection_route route, enum route_source source)
 {
-	const struct connection_route *r = data;
-	const struct route_list *l = context;
-	bool up = l->g->rib.available[l->index];
+	const struct rib *rib = &l->g->rib;
+	struct member_set set = rib_own_route_members(rib, l->index, route, source);
+	int active = rib_own_route_source(rib, l->index, route);
+	const char *state = "active", *why = NULL;
 
+	if (active < 0 || (source == SOURCE_BGP && active != SOURCE_BGP)) {
+		state = "withdrawn";
+		why = source == SOURCE_BGP
+			      ? "no tunnel that it was learned over is in Phase 2 [D1 D2]"
+			      : "no tunnel of its connection is in Phase 2 [D2]";
+	} else if (active != (int)source) {
+		state = "standby";
+		why = "BGP goes first [S30]";
+	}
 	json_array_append_new(
 		l->list,
 		json_pack("{s:n, s:s, s:o, s:s, s:o, s:i, s:o, s:s, s:o, s:s}", "table",
 			  "connection", l->g->config.connections[l->index].name, "prefix",
-			  prefix_json(p), "type", route_source_name(r->source), "attachment",
+			  prefix_json(p), "type", route_source_name(source), "attachment",
 			  text_or_null(connection_attachment_name(l->g, l->index)), "metric", 0,
-			  "next_hops", set_hops(l->g, &r->set), "state",
-			  up ? "active" : "withdrawn", "why",
-			  up ? json_null()
-			     : json_string("no tunnel of its connection is in Phase 2 [D2]"),
-			  "origin", connection_origin(l, l->index, r->source, p)));
+			  "next_hops", set_hops(l->g, &set), "state", state, "why",
+			  text_or_null(why), "origin", connection_origin(l, l->index, source, p)));
+}
+
+static int append_connection_route(const struct prefix *p, void *data, void *context)
+{
+	struct connection_route route = rib_own_route_of(data);
+
+	if (route.learned)
+		append_own_route(context, p, route, SOURCE_BGP);
+	if (route.destination)
+		append_own_route(context, p, route, SOURCE_DESTINATION);
 	return 0;
 }
 

@@ -35,7 +35,13 @@ static inline uint32_t any(uint32_t limit)
 	return limit ? (seed >> 8) % limit : 0;
 }
 
-/* Everything of one random gateway, in place: nothing to free. */
+/* A route that BGP gives a connection. */
+struct world_bgp {
+	struct prefix prefix;
+	tunnel_mask tunnels;
+};
+
+/* Everything of one random gateway. */
 struct world {
 	struct config config;
 	struct config_table tables[TABLES];
@@ -44,6 +50,9 @@ struct world {
 	struct config_ref learn[TABLES][ATTACHMENTS];
 	struct config_table_route table_routes[TABLES][ROOM];
 	struct config_prefix prefixes[ATTACHMENTS][ROOM];
+	struct world_bgp bgp[CONNECTIONS][ROOM];
+	size_t bgp_count[CONNECTIONS];
+	struct learned learned[CONNECTIONS];
 	struct id_spaces spaces;
 	struct ids ids;
 	bool up[2 * CONNECTIONS];
@@ -163,11 +172,65 @@ static inline bool is_up(uint32_t tunnel, const void *context)
 	return ((const struct world *)context)->up[tunnel];
 }
 
+static inline int world_rib(const struct world *w, struct rib *out)
+{
+	const struct learned *learned[CONNECTIONS];
+
+	for (size_t i = 0; i < CONNECTIONS; i++)
+		learned[i] = &w->learned[i];
+	return rib_build(&w->config, &w->ids, w->locals, w->local_count, is_up, w, learned, out);
+}
+
 static inline void compile(struct world *w)
 {
-	assert_int_equal(0, rib_build(&w->config, &w->ids, w->locals, w->local_count, is_up, w,
-				      &w->rib));
+	assert_int_equal(0, world_rib(w, &w->rib));
 	assert_int_equal(0, fib_compile(&w->rib, &w->fib));
+}
+
+/* ---- BGP ---- */
+
+/* What a connection is told. */
+struct world_listener {
+	struct world *world;
+	size_t connection;
+	struct touched *touched; /* NULL: there is no rib yet */
+};
+
+static inline int hear(const struct prefix *p, tunnel_mask accepted, void *context)
+{
+	const struct world_listener *l = context;
+
+	if (!l->touched)
+		return 0;
+	return rib_learned_route_set(&l->world->rib, l->connection, p, accepted, l->touched);
+}
+
+static inline bool any_bgp_route(struct world *w, struct touched *touched)
+{
+	size_t i = any(CONNECTIONS), at;
+	struct world_bgp *list = w->bgp[i];
+	struct world_listener listener = { w, i, touched };
+	struct world_bgp route = { any_prefix(),
+				   (tunnel_mask)any(1u << w->connections[i].tunnel_count) };
+
+	if (w->bgp_count[i] && any(2))
+		route.prefix = list[any((uint32_t)w->bgp_count[i])].prefix;
+	for (at = 0; at < w->bgp_count[i]; at++)
+		if (prefix_equal(&list[at].prefix, &route.prefix))
+			break;
+	if (at == ROOM || (at == w->bgp_count[i] && !route.tunnels))
+		return false;
+	w->bgp_count[i] += at == w->bgp_count[i];
+	list[at] = route;
+	if (!route.tunnels)
+		list[at] = list[--w->bgp_count[i]];
+	if (route.tunnels)
+		assert_int_equal(0, learned_offer(&w->learned[i], &route.prefix,
+						  &(struct learned_offer){ 20, 0, route.tunnels }));
+	else
+		assert_int_equal(0, learned_withdraw(&w->learned[i], &route.prefix, 20));
+	assert_int_equal(0, learned_settle(&w->learned[i], hear, &listener));
+	return true;
 }
 
 static inline struct world *world_new(uint32_t number)
@@ -182,12 +245,19 @@ static inline struct world *world_new(uint32_t number)
 	assert_int_equal(0, ids_assign(&w->spaces, &w->config, &w->ids));
 	for (size_t i = 0; i < 2 * CONNECTIONS; i++)
 		w->up[i] = any(3);
+	for (size_t i = 0; i < CONNECTIONS; i++)
+		learned_set_limits(&w->learned[i],
+				   (struct learned_limits){ LEARNED_NO_LIMIT, LEARNED_NO_LIMIT });
+	for (int i = 0; i < MOST; i++)
+		any_bgp_route(w, NULL);
 	compile(w);
 	return w;
 }
 
 static inline void world_free(struct world *w)
 {
+	for (size_t i = 0; i < CONNECTIONS; i++)
+		learned_free(&w->learned[i]);
 	fib_free(&w->fib);
 	rib_free(&w->rib);
 	ids_free(&w->ids);
@@ -205,18 +275,43 @@ static inline bool naive_available(const struct world *w, size_t connection)
 	return false;
 }
 
-/* Bit set of the tunnels of the connection's longest match. */
+static inline bool naive_learned_available(const struct world *w, size_t connection,
+					   tunnel_mask tunnels)
+{
+	for (size_t k = 0; k < w->connections[connection].tunnel_count; k++)
+		if (tunnels >> k & 1 && w->up[w->ids.tunnel[connection][k]])
+			return true;
+	return false;
+}
+
+/* Bit set of the tunnels of the connection's longest match; BGP goes first. */
 static inline unsigned naive_connection(const struct world *w, size_t connection,
 					const struct address *a)
 {
 	const struct config_connection *c = &w->connections[connection];
-	unsigned tunnels = 0;
+	tunnel_mask tunnels = 0;
+	unsigned set = 0;
+	int len = -1;
 
 	for (size_t i = 0; i < c->route_count && naive_available(w, connection); i++)
-		if (prefix_contains_address(&c->routes[i].prefix, a))
-			for (size_t k = 0; k < c->tunnel_count; k++)
-				tunnels |= 1u << w->ids.tunnel[connection][k];
-	return tunnels;
+		if (prefix_contains_address(&c->routes[i].prefix, a) &&
+		    c->routes[i].prefix.len > len) {
+			len = c->routes[i].prefix.len;
+			tunnels = 0xff;
+		}
+	for (size_t i = 0; i < w->bgp_count[connection]; i++) {
+		const struct world_bgp *b = &w->bgp[connection][i];
+
+		if (prefix_contains_address(&b->prefix, a) && b->prefix.len >= len &&
+		    naive_learned_available(w, connection, b->tunnels)) {
+			len = b->prefix.len;
+			tunnels = b->tunnels;
+		}
+	}
+	for (size_t k = 0; k < c->tunnel_count; k++)
+		if (tunnels >> k & 1)
+			set |= 1u << w->ids.tunnel[connection][k];
+	return set;
 }
 
 /* A candidate's rank, lower is better: source, metric, device before tunnel. */
@@ -256,6 +351,17 @@ static inline void naive_offer(const struct world *w, enum view view, const stru
 		best->kind = FIB_NONE;
 }
 
+static inline void naive_learn_bgp(const struct world *w, enum view view, const struct address *a,
+				   int attachment, struct naive *best)
+{
+	size_t connection = (size_t)w->attachments[attachment].connection.index;
+
+	for (size_t i = 0; i < w->bgp_count[connection]; i++)
+		if (naive_learned_available(w, connection, w->bgp[connection][i].tunnels))
+			naive_offer(w, view, a, &w->bgp[connection][i].prefix, attachment, 3, 0,
+				    best);
+}
+
 static inline void naive_learn(const struct world *w, enum view view, const struct address *a,
 			       int attachment, struct naive *best)
 {
@@ -272,6 +378,8 @@ static inline void naive_learn(const struct world *w, enum view view, const stru
 	}
 	for (size_t i = 0; i < count; i++)
 		naive_offer(w, view, a, &list[i].prefix, attachment, source, metric, best);
+	if (from->type == ATTACHMENT_VPN)
+		naive_learn_bgp(w, view, a, attachment, best);
 }
 
 static inline struct naive naive_lookup(const struct world *w, size_t table, enum view view,
@@ -410,7 +518,7 @@ static inline bool any_connection_route(struct world *w, struct touched *touched
 		assert_int_equal(-ENOENT, rib_connection_route_remove(&w->rib, i, &p, touched));
 		return true;
 	}
-	if (c->route_count == ROOM || trie_exact(&w->rib.connections[i], &p))
+	if (c->route_count == ROOM || rib_own_route(&w->rib, i, &p).destination)
 		return false;
 	assert_int_equal(0, rib_connection_route_add(&w->rib, i, &p, touched));
 	c->routes[c->route_count++].prefix = p;
@@ -474,7 +582,7 @@ static inline bool any_tunnel(struct world *w, struct touched *touched)
 	uint32_t tunnel = w->ids.tunnel[i][any((uint32_t)w->connections[i].tunnel_count)];
 
 	w->up[tunnel] = !w->up[tunnel];
-	rib_set_available(&w->rib, i, naive_available(w, i), touched);
+	rib_set_present(&w->rib, i, rib_present(&w->config, &w->ids, i, is_up, w), touched);
 	return true;
 }
 
@@ -482,7 +590,11 @@ static inline bool any_tunnel(struct world *w, struct touched *touched)
  */
 static inline bool any_change(struct world *w, struct touched *touched)
 {
-	switch (any(8)) {
+	switch (any(11)) {
+	case 8:
+	case 9:
+	case 10:
+		return any_bgp_route(w, touched);
 	case 0:
 		return any_local(w, touched);
 	case 1:

@@ -38,15 +38,14 @@ static void expect_same_rib(const struct rib *a, const struct rib *b)
 	}
 	for (size_t i = 0; i < CONNECTIONS; i++) {
 		assert_int_equal(a->connections[i].count, b->connections[i].count);
-		assert_int_equal(a->available[i], b->available[i]);
+		assert_int_equal(a->present[i], b->present[i]);
 	}
 }
 
 /* Rib and tables built from nothing. */
 static void build_anew(struct world *w, struct rib *rib, struct fib *fib)
 {
-	assert_int_equal(0,
-			 rib_build(&w->config, &w->ids, w->locals, w->local_count, is_up, w, rib));
+	assert_int_equal(0, world_rib(w, rib));
 	assert_int_equal(0, fib_compile(rib, fib));
 }
 

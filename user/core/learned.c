@@ -39,8 +39,8 @@ struct learned_limits learned_limits_of(const struct config *c, size_t connectio
 void learned_set_limits(struct learned *l, struct learned_limits limits)
 {
 	l->shrunk |= limits.tunnel < l->limits.tunnel || limits.connection < l->limits.connection;
-	l->limits_changed |= limits.tunnel != l->limits.tunnel ||
-			     limits.connection != l->limits.connection;
+	l->limits_changed |=
+		limits.tunnel != l->limits.tunnel || limits.connection != l->limits.connection;
 	l->limits = limits;
 }
 
