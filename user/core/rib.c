@@ -141,7 +141,7 @@ int rib_own_route_set(struct rib *r, size_t connection, const struct prefix *p,
 }
 
 struct member_set rib_own_route_members(const struct rib *r, size_t connection,
-				    struct connection_route route, enum route_source source)
+					struct connection_route route, enum route_source source)
 {
 	const struct config_connection *c = &r->config->connections[connection];
 	struct member_set set = { 0 };

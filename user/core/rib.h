@@ -79,9 +79,9 @@ struct learned_count {
 struct rib {
 	const struct config *config;
 	const struct ids *ids;
-	struct trie *tables;	  /* by TR table: prefix → struct rib_entry */
-	struct trie *connections; /* by connection: rib_own_route() */
-	tunnel_mask *present;	  /* by connection: its tunnels in Phase 2 [D1] */
+	struct trie *tables;	       /* by TR table: prefix → struct rib_entry */
+	struct trie *connections;      /* by connection: rib_own_route() */
+	tunnel_mask *present;	       /* by connection: its tunnels in Phase 2 [D1] */
 	struct learned_count *learned; /* by connection */
 
 	int *attachments;	 /* by connection: of which type vpn it is, or -1 [S34] */

@@ -118,9 +118,9 @@ static int change_candidate(struct rib *r, size_t table, const struct prefix *p,
 	return 0;
 }
 
-static int change_candidates(struct rib *r, size_t connection, size_t table,
-			     const struct prefix *p, struct connection_route was,
-			     struct connection_route now, struct touched *touched)
+static int change_candidates(struct rib *r, size_t connection, size_t table, const struct prefix *p,
+			     struct connection_route was, struct connection_route now,
+			     struct touched *touched)
 {
 	int err = 0;
 
@@ -307,13 +307,13 @@ static bool any_flips(const struct presence *c)
 	const struct learned_count *count = &c->rib->learned[c->connection];
 
 	for (tunnel_mask m = 1; m < 1 << TUNNELS_PER_CONNECTION; m++)
-		if (count->routes[m] && flips(c, (struct connection_route){ .learned = m }, SOURCE_BGP))
+		if (count->routes[m] &&
+		    flips(c, (struct connection_route){ .learned = m }, SOURCE_BGP))
 			return true;
 	return !c->was != !c->rib->present[c->connection];
 }
 
-void rib_set_present(struct rib *r, size_t connection, tunnel_mask present,
-		     struct touched *touched)
+void rib_set_present(struct rib *r, size_t connection, tunnel_mask present, struct touched *touched)
 {
 	struct presence c = { r, 0, connection, r->present[connection], touched };
 
