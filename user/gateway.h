@@ -86,12 +86,13 @@ struct gateway {
 	struct gateway_attachment *attachments;
 
 	struct rib rib;
-	bool decided;		/* `rib` fits `config`: what happens is followed step by step */
-	struct fib fib;		/* what the maps hold */
-	size_t held[2];		/* routes in the maps, IPv4 and IPv6 */
-	struct groups groups;	/* likewise */
-	struct touched pending; /* where the maps could not follow the rib, for want of room */
-	bool freed;		/* there is more room than at the last try */
+	bool decided;		  /* `rib` fits `config`: what happens is followed step by step */
+	struct fib fib;		  /* what the maps hold */
+	size_t held[2];		  /* routes in the maps, IPv4 and IPv6 */
+	struct groups groups;	  /* likewise */
+	struct learned **learned; /* by connection: what BGP offers it; NULL: nothing is fed */
+	struct touched pending;	  /* where the maps could not follow the rib, for want of room */
+	bool freed;		  /* there is more room than at the last try */
 	struct host_plan plan;
 	bool plan_known;       /* `plan` is what the kernel has */
 	struct change *change; /* gateway_change.h */
@@ -195,6 +196,8 @@ int gateway_connection_route(struct gateway *g, size_t connection, const struct 
  * target and metric is meant. */
 int gateway_table_route(struct gateway *g, size_t table, const struct config_table_route *route,
 			bool add);
+/* Makes rib and maps follow what BGP offers, as far as the quotas go. */
+int forwarding_learn(struct gateway *g);
 /* Empties the retired tables; to be called when no association names them any more. */
 int forwarding_retire(struct gateway *g);
 

@@ -458,8 +458,8 @@ static int follow_pending(struct gateway *g)
 
 int forwarding_decide(struct gateway *g, struct rib *rib, struct fib *fib)
 {
-	int err =
-		rib_build(&g->config, &g->ids, g->locals, g->local_count, is_present, g, NULL, rib);
+	int err = rib_build(&g->config, &g->ids, g->locals, g->local_count, is_present, g,
+			    (const struct learned *const *)g->learned, rib);
 
 	if (err)
 		return err;
@@ -616,6 +616,34 @@ static int carry_out(struct gateway *g, struct touched *touched, bool wait)
 	touched_free(touched);
 	gateway_request_slow_path(g);
 	return wait ? 0 : err;
+}
+
+struct learning {
+	struct gateway *g;
+	size_t connection;
+	struct touched touched;
+};
+
+static int learn_route(const struct prefix *p, tunnel_mask accepted, void *context)
+{
+	struct learning *l = context;
+
+	return rib_learned_route_set(&l->g->rib, l->connection, p, accepted, &l->touched);
+}
+
+int forwarding_learn(struct gateway *g)
+{
+	struct learning l = { .g = g };
+	int err = 0, one;
+
+	for (; g->learned && l.connection < g->config.connection_count; l.connection++) {
+		one = learned_settle(g->learned[l.connection], learn_route, &l);
+		err = err ? err : one;
+	}
+	if (!touched_any(&l.touched))
+		return err;
+	one = carry_out(g, &l.touched, true);
+	return err ? err : one;
 }
 
 static int add_connection_route(struct gateway *g, size_t connection, const struct prefix *p)

@@ -122,7 +122,8 @@ int forwarding_build(struct forwarding_world *w)
 	struct gateway *g = &w->gateway;
 
 	g->decided = true;
-	return rib_build(&g->config, &g->ids, g->locals, g->local_count, is_up, w, NULL, &g->rib);
+	return rib_build(&g->config, &g->ids, g->locals, g->local_count, is_up, w,
+			 (const struct learned *const *)g->learned, &g->rib);
 }
 
 int forwarding_start(struct forwarding_world *w)

@@ -81,11 +81,18 @@ static void take_locals(struct gateway *g)
 	g->local_count = naive->local_count;
 }
 
-static int open_world(uint32_t number, size_t groups)
+static int open_world(uint32_t number, size_t groups, bool bgp)
 {
+	static struct learned *learned[CONNECTIONS];
+
 	naive = world_new(number);
+	if (!bgp)
+		without_bgp(naive);
 	heap_lists(naive);
 	forwarding_open(&fw, &naive->config, groups);
+	for (size_t i = 0; i < CONNECTIONS; i++)
+		learned[i] = &naive->learned[i];
+	fw.gateway.learned = learned;
 	take_locals(&fw.gateway);
 	for (size_t i = 0; i < 2 * CONNECTIONS; i++)
 		fw.down[i] = !naive->up[i];
@@ -219,7 +226,7 @@ static void change_connection(struct prefix *touched)
 	*touched = any_prefix();
 	if (!add)
 		*touched = c->routes[any((uint32_t)c->route_count)].prefix;
-	if (add && trie_exact(&fw.gateway.rib.connections[i], touched))
+	if (add && rib_own_route(&fw.gateway.rib, i, touched).destination)
 		assert_int_equal(-EEXIST, gateway_connection_route(&fw.gateway, i, touched, true));
 	else
 		assert_int_equal(0, gateway_connection_route(&fw.gateway, i, touched, add));
@@ -270,7 +277,13 @@ static void change_something(void)
 {
 	struct prefix touched = any_prefix();
 
-	switch (any(8)) {
+	switch (any(11)) {
+	case 8:
+	case 9:
+	case 10:
+		any_offer(naive);
+		assert_int_equal(0, forwarding_learn(&fw.gateway));
+		break;
 	case 0:
 		change_local(&touched);
 		break;
@@ -293,7 +306,7 @@ static void change_something(void)
 static void compiler_model_and_program_disagree(void **state)
 {
 	(void)state;
-	assert_int_equal(0, open_world(7000, MAX_GROUPS));
+	assert_int_equal(0, open_world(7000, MAX_GROUPS, true));
 	associate();
 	expect_everywhere(FIRST_LOOK);
 	for (int i = 0; i < CHANGES; i++) {
@@ -327,7 +340,7 @@ static void remove_all_routes(void)
 static void groups_are_leaked(void **state)
 {
 	(void)state;
-	assert_int_equal(0, open_world(7001, MAX_GROUPS));
+	assert_int_equal(0, open_world(7001, MAX_GROUPS, false));
 	associate();
 	assert_true(sets_in_use() > 0);
 	remove_all_routes();
@@ -348,7 +361,7 @@ static struct prefix test_prefix(const char *text)
 /* All tunnels up, no routes: what comes is known. */
 static void open_empty(size_t groups)
 {
-	open_world(7002, groups);
+	open_world(7002, groups, false);
 	associate();
 	for (size_t i = 0; i < 2 * CONNECTIONS; i++)
 		fw.down[i] = !(naive->up[i] = true);
@@ -511,7 +524,7 @@ static void a_change_that_gets_stuck_shows_a_third_answer(void **state)
 
 	(void)state;
 	for (uint32_t n = 0; n < 5; n++) {
-		assert_int_equal(0, open_world(7100 + n, MAX_GROUPS));
+		assert_int_equal(0, open_world(7100 + n, MAX_GROUPS, true));
 		associate();
 		for (int i = 0; i < 20; i++)
 			stuck += change_without_room();

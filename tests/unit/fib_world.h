@@ -205,11 +205,11 @@ static inline int hear(const struct prefix *p, tunnel_mask accepted, void *conte
 	return rib_learned_route_set(&l->world->rib, l->connection, p, accepted, l->touched);
 }
 
-static inline bool any_bgp_route(struct world *w, struct touched *touched)
+/* BGP offers something else. The connection that it offers it, or -1: nothing came of it. */
+static inline int any_offer(struct world *w)
 {
 	size_t i = any(CONNECTIONS), at;
 	struct world_bgp *list = w->bgp[i];
-	struct world_listener listener = { w, i, touched };
 	struct world_bgp route = { any_prefix(),
 				   (tunnel_mask)any(1u << w->connections[i].tunnel_count) };
 
@@ -219,7 +219,7 @@ static inline bool any_bgp_route(struct world *w, struct touched *touched)
 		if (prefix_equal(&list[at].prefix, &route.prefix))
 			break;
 	if (at == ROOM || (at == w->bgp_count[i] && !route.tunnels))
-		return false;
+		return -1;
 	w->bgp_count[i] += at == w->bgp_count[i];
 	list[at] = route;
 	if (!route.tunnels)
@@ -229,6 +229,16 @@ static inline bool any_bgp_route(struct world *w, struct touched *touched)
 						  &(struct learned_offer){ 20, 0, route.tunnels }));
 	else
 		assert_int_equal(0, learned_withdraw(&w->learned[i], &route.prefix, 20));
+	return (int)i;
+}
+
+static inline bool any_bgp_route(struct world *w, struct touched *touched)
+{
+	int i = any_offer(w);
+	struct world_listener listener = { w, (size_t)i, touched };
+
+	if (i < 0)
+		return false;
 	assert_int_equal(0, learned_settle(&w->learned[i], hear, &listener));
 	return true;
 }
@@ -252,6 +262,15 @@ static inline struct world *world_new(uint32_t number)
 		any_bgp_route(w, NULL);
 	compile(w);
 	return w;
+}
+
+/* BGP gives each route over tunnels of its own: such a route may go with one tunnel. */
+static inline void without_bgp(struct world *w)
+{
+	for (size_t i = 0; i < CONNECTIONS; i++) {
+		learned_free(&w->learned[i]);
+		w->bgp_count[i] = 0;
+	}
 }
 
 static inline void world_free(struct world *w)

@@ -91,15 +91,6 @@ static void no_step_of_a_change_shows_a_third_answer(void **state)
 	}
 }
 
-/* BGP gives each route over tunnels of its own: such a route may go with one tunnel. */
-static void without_bgp(struct world *w)
-{
-	for (size_t i = 0; i < CONNECTIONS; i++) {
-		learned_free(&w->learned[i]);
-		w->bgp_count[i] = 0;
-	}
-}
-
 static void losing_one_of_two_tunnels_changes_no_route(void **state)
 {
 	struct world *w;
