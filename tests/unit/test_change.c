@@ -298,6 +298,11 @@ static const struct {
 	  "added attachment vpc-b\n" },
 	{ "remote_address: 203.0.113.11 }", "remote_address: 203.0.113.11, weight: 2 }",
 	  "changed tunnel dc-1-2: weight 1 -> 2\n" },
+	{ "remote_address: 203.0.113.11 }",
+	  "remote_address: 203.0.113.11, health_check: { destination: 10.50.0.9, source: 10.1.0.1 "
+	  "} }",
+	  "changed tunnel dc-1-2: health_check none -> 10.50.0.9 from 10.1.0.1, interval 3000ms, "
+	  "retries 3, revoke_route\n" },
 	{ "      - { if_id: 102, local_address: 198.51.100.2, remote_address: 203.0.113.11 }\n", "",
 	  "removed tunnel dc-1-2\n" },
 	{ "{ flow_hash: l4 }", "{ on_no_route: pass }",
@@ -363,8 +368,11 @@ static const char everything[] =
 	"    tunnels:\n"
 	"      - { name: 'no', if_id: 4294967295, local_address: 198.51.100.1, remote_address: "
 	"203.0.113.10, "
-	"inside: 169.254.10.0/30, bgp_address: 169.254.10.1, psk: 'a b', mtu: 576, weight: 256 }\n"
-	"      - { if_id: 2, device: tun0, inside: 169.254.11.0/30, bgp_address: 169.254.11.2 }\n"
+	"inside: 169.254.10.0/30, bgp_address: 169.254.10.1, psk: 'a b', mtu: 576, weight: 256, "
+	"health_check: { destination: 10.50.0.9 } }\n"
+	"      - { if_id: 2, device: tun0, inside: 169.254.11.0/30, bgp_address: 169.254.11.2,\n"
+	"          health_check: { destination: 'fd00:50::9', source: 'fd00:1::1', interval: 1s, "
+	"retries: 10, on_failure: reserve_route } }\n"
 	"  b: { customer_gateway: g, routes: [], vrf: false, tunnels: [{ if_id: 3, local_address: "
 	"198.51.100.1, "
 	"remote_address: 203.0.113.12 }] }\n";

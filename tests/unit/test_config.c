@@ -123,6 +123,11 @@ static void a_default_is_not_what_the_manual_says(void **state)
 		assert_null(connection->tunnels[i].device);
 		assert_int_equal(connection->tunnels[i].mtu, 1400);
 		assert_int_equal(connection->tunnels[i].weight, 1);
+		assert_int_equal(connection->tunnels[i].health_check.destination.family, 0);
+		assert_int_equal(connection->tunnels[i].health_check.interval_ms, 3000);
+		assert_int_equal(connection->tunnels[i].health_check.retries, 3);
+		assert_int_equal(connection->tunnels[i].health_check.on_failure,
+				 ON_FAILURE_REVOKE_ROUTE);
 	}
 	checked_free(&k);
 }
@@ -157,6 +162,15 @@ static void check_router(const struct config *c)
 	assert_int_equal(line->association.index, 1);
 }
 
+static void check_health_check(const struct config_health_check *h)
+{
+	assert_address(&h->destination, "10.50.0.9");
+	assert_address(&h->source, "10.1.0.1");
+	assert_int_equal(h->interval_ms, 500);
+	assert_int_equal(h->retries, 5);
+	assert_int_equal(h->on_failure, ON_FAILURE_RESERVE_ROUTE);
+}
+
 static void check_connections(const struct config *c)
 {
 	const struct config_connection *one = &c->connections[0], *two = &c->connections[1];
@@ -171,7 +185,9 @@ static void check_connections(const struct config *c)
 	assert_string_equal(one->tunnels[0].name, "left");
 	assert_int_equal(one->tunnels[0].mtu, 1380);
 	assert_int_equal(one->tunnels[0].weight, 256);
+	check_health_check(&one->tunnels[0].health_check);
 	assert_string_equal(one->tunnels[1].name, "right");
+	assert_int_equal(one->tunnels[1].health_check.destination.family, 0);
 	assert_int_equal(one->tunnels[1].if_id, UINT32_MAX);
 	assert_string_equal(one->tunnels[1].device, "tun7");
 	assert_null(one->tunnels[1].psk);

@@ -137,6 +137,30 @@ const char *tunnel_device_name(const struct config_tunnel *t, char buf[16])
 	return buf;
 }
 
+const char *on_failure_name(enum on_failure f)
+{
+	return f == ON_FAILURE_RESERVE_ROUTE ? "reserve_route" : "revoke_route";
+}
+
+const char *health_check_format(const struct config_health_check *h, char buf[HEALTH_CHECK_STRLEN])
+{
+	char to[PREFIX_STRLEN], from[PREFIX_STRLEN] = "";
+
+	if (!h->destination.family)
+		return "none";
+	if (h->source.family)
+		address_format(&h->source, from);
+	snprintf(buf, HEALTH_CHECK_STRLEN, "%s%s%s, interval %ums, retries %u, %s",
+		 address_format(&h->destination, to), *from ? " from " : "", from, h->interval_ms,
+		 h->retries, on_failure_name(h->on_failure));
+	return buf;
+}
+
+const struct address *tunnel_health_source(const struct config_tunnel *t)
+{
+	return t->health_check.source.family ? &t->health_check.source : &t->bgp_address;
+}
+
 const char *connection_vrf_name(const struct config_connection *c, char buf[16])
 {
 	snprintf(buf, 16, "vrf%u", c->kernel_table);

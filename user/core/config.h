@@ -19,12 +19,14 @@
 #define DEVICE_NAME_MAX	       15 /* IFNAMSIZ - 1 */
 
 /* What is not written in the file. */
-#define DEFAULT_LOCAL_ASN    45104u /* [S54] */
-#define DEFAULT_TUNNEL_MTU   1400u
-#define DEFAULT_WEIGHT	     1u
-#define DEFAULT_HOLD_DOWN_MS 300u
-#define DEFAULT_SECRETS	     "/etc/espalier/secrets"
-#define FIRST_KERNEL_TABLE   1001u /* of the first connection; the next ones follow */
+#define DEFAULT_LOCAL_ASN	   45104u /* [S54] */
+#define DEFAULT_TUNNEL_MTU	   1400u
+#define DEFAULT_WEIGHT		   1u
+#define DEFAULT_HOLD_DOWN_MS	   300u
+#define DEFAULT_HEALTH_INTERVAL_MS 3000u
+#define DEFAULT_HEALTH_RETRIES	   3u
+#define DEFAULT_SECRETS		   "/etc/espalier/secrets"
+#define FIRST_KERNEL_TABLE	   1001u /* of the first connection; the next ones follow */
 
 /* Where in the file a value stands, 1-based; line 0: not written (a default). */
 struct mark {
@@ -35,6 +37,8 @@ struct mark {
 enum attachment_type { ATTACHMENT_VPC, ATTACHMENT_VBR, ATTACHMENT_VPN };
 enum xdp_mode { XDP_AUTO, XDP_NATIVE, XDP_OFF };
 enum no_route { NO_ROUTE_DROP, NO_ROUTE_PASS };
+/* What a failed health check does: the tunnel carries nothing, or it is only said. */
+enum on_failure { ON_FAILURE_REVOKE_ROUTE, ON_FAILURE_RESERVE_ROUTE };
 
 /* A prefix with its place: cidrs of a VPC, destination-based routes of a connection. A route that
  * was added at run time has line 0. */
@@ -111,6 +115,18 @@ struct config_customer_gateway {
 	struct mark asn_mark;
 };
 
+/* ICMP through the tunnel itself, while it is in Phase 2. */
+struct config_health_check {
+	struct mark mark;	    /* line 0: no `health_check:` written */
+	struct address destination; /* family 0: no check */
+	struct mark destination_mark;
+	struct address source; /* family 0: the tunnel's bgp_address */
+	struct mark source_mark;
+	uint32_t interval_ms;	    /* between probes; default 3000 */
+	uint32_t retries;	    /* probes in a row that decide; default 3 */
+	enum on_failure on_failure; /* default ON_FAILURE_REVOKE_ROUTE */
+};
+
 struct config_tunnel {
 	char *name; /* default: connection name + "-1", "-2"; one gateway has each name once */
 	struct mark mark;
@@ -131,6 +147,7 @@ struct config_tunnel {
 	struct mark mtu_mark;
 	uint32_t weight; /* default 1; 1..256 */
 	struct mark weight_mark;
+	struct config_health_check health_check;
 };
 
 struct config_bgp {
@@ -211,6 +228,12 @@ void config_free(struct config *c);
 
 /* The xfrm interface of a tunnel: its `device:` or "xfrm" + if_id. */
 const char *tunnel_device_name(const struct config_tunnel *t, char buf[16]);
+/* "none", or "10.50.0.9 from 10.1.0.1, interval 3000ms, retries 3, revoke_route". */
+#define HEALTH_CHECK_STRLEN 192
+const char *health_check_format(const struct config_health_check *h, char buf[HEALTH_CHECK_STRLEN]);
+const char *on_failure_name(enum on_failure f);
+/* What its health check sends from; family 0: not known. */
+const struct address *tunnel_health_source(const struct config_tunnel *t);
 /* The VRF device of a connection: "vrf" + kernel table. */
 const char *connection_vrf_name(const struct config_connection *c, char buf[16]);
 

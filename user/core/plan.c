@@ -321,6 +321,14 @@ static void compare_customer_gateway(struct plan *p, const struct config_custome
 	object(p, "customer gateway", (is ? is : was)->name, was, is, &d);
 }
 
+static void health_check_differs(struct differences *d, const struct config_health_check *was,
+				 const struct config_health_check *is)
+{
+	char a[HEALTH_CHECK_STRLEN], b[HEALTH_CHECK_STRLEN];
+
+	words(d, "health_check", health_check_format(was, a), health_check_format(is, b));
+}
+
 static void tunnel_differs(struct differences *d, const struct config_tunnel *was,
 			   const struct config_tunnel *is)
 {
@@ -333,6 +341,7 @@ static void tunnel_differs(struct differences *d, const struct config_tunnel *wa
 	words(d, "psk", was->psk, is->psk);
 	number(d, "mtu", was->mtu, is->mtu);
 	number(d, "weight", was->weight, is->weight);
+	health_check_differs(d, &was->health_check, &is->health_check);
 }
 
 static void compare_tunnels(struct plan *p, const struct config *from, const struct config *to,

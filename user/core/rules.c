@@ -61,6 +61,8 @@ static const struct {
 	{ "S58", rule_bgp_addresses },
 	{ "D16", rule_secrets },
 	{ "", rule_tunnel_mtu },
+	{ "", rule_health_addresses },
+	{ "", rule_health_answers },
 };
 
 static const struct prefix service_block = { { AF_INET, { 100, 64 } }, 10 };

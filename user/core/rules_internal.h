@@ -24,6 +24,12 @@ rule_fn rule_tunnel_names, rule_if_ids, rule_device_names, rule_devices_twice,
 	rule_tunnel_addresses, rule_tunnel_pairs, rule_tunnel_gateway, rule_tunnel_cidrs,
 	rule_tunnel_cidrs_differ, rule_bgp_addresses, rule_secrets, rule_tunnel_mtu;
 
+/* rules_health.c */
+rule_fn rule_health_addresses, rule_health_answers;
+
+/* Neither multicast nor broadcast nor the unspecified address. */
+bool address_is_host(const struct address *a);
+
 /* rules_names.c */
 void rules_resolve(struct config *c, struct findings *f);
 

@@ -138,7 +138,7 @@ static void check_present(const struct config_tunnel *t, struct findings *f)
 			     t->name);
 }
 
-static bool is_host(const struct address *a)
+bool address_is_host(const struct address *a)
 {
 	static const struct prefix not_hosts[] = {
 		{ { AF_INET, { 0 } }, 32 },    { { AF_INET, { 224 } }, 4 },
@@ -156,7 +156,7 @@ static void check_pair(const struct config_tunnel *t, struct findings *f)
 {
 	char text[PREFIX_STRLEN];
 
-	if (t->local_address.family && !is_host(&t->local_address))
+	if (t->local_address.family && !address_is_host(&t->local_address))
 		findings_add(f, SEVERITY_ERROR, t->local_address_mark,
 			     "local_address: %s is not the address of a host",
 			     address_format(&t->local_address, text));

@@ -1,211 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * libyaml's emitter, fed with events. Sections and named things are in block style, what is small
- * (a route, a list of prefixes) in flow style, as a person would write it. Texts that YAML, or the
- * decoder, could take for something else are quoted.
+ * Sections and named things are in block style, what is small (a route, a list of prefixes) in flow
+ * style, as a person would write it.
  */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <yaml.h>
-#include "config_decode.h"
 #include "config_emit.h"
+#include "config_emitter.h"
 #include "dataplane.h"
-
-#define LINE_WIDTH 110
-
-struct emitter {
-	yaml_emitter_t yaml;
-	char *text;
-	size_t len, room;
-	bool failed;
-};
-
-static int take_bytes(void *data, unsigned char *bytes, size_t size)
-{
-	struct emitter *e = data;
-
-	if (e->len + size + 1 > e->room) {
-		size_t room = 2 * (e->len + size + 1);
-		char *text = realloc(e->text, room);
-
-		if (!text)
-			return 0;
-		e->text = text;
-		e->room = room;
-	}
-	memcpy(e->text + e->len, bytes, size);
-	e->len += size;
-	e->text[e->len] = '\0';
-	return 1;
-}
-
-/* `made` is what yaml_*_event_initialize() returned: 0 is want of memory. */
-static void emit(struct emitter *e, yaml_event_t *event, int made)
-{
-	if (!made || e->failed)
-		e->failed = true;
-	else
-		e->failed = !yaml_emitter_emit(&e->yaml, event);
-}
-
-/* ---- scalars ---- */
-
-static void put_scalar(struct emitter *e, const char *text, yaml_scalar_style_t style)
-{
-	yaml_event_t event;
-
-	emit(e, &event,
-	     yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text,
-					  (int)strlen(text), 1, 1, style));
-}
-
-/* Numbers, truth values, words of the schema: the decoder wants them without quotes. */
-static void put_plain(struct emitter *e, const char *text)
-{
-	put_scalar(e, text, YAML_PLAIN_SCALAR_STYLE);
-}
-
-/* Would a reader of YAML take this for a number, a truth value or nothing? */
-static bool looks_like_text(const char *text)
-{
-	static const char *const words[] = { "true", "false", "yes", "no",   "on", "off",
-					     "y",    "n",     "~",   "null", "" };
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (!strcasecmp(text, words[i]))
-			return false;
-	return (text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z') ||
-	       text[0] == '/';
-}
-
-static void put_text(struct emitter *e, const char *text)
-{
-	put_scalar(e, text,
-		   looks_like_text(text) ? YAML_ANY_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
-}
-
-/* Colons of IPv6 would start a mapping. */
-static void put_place(struct emitter *e, const char *text)
-{
-	put_scalar(e, text,
-		   strchr(text, ':') ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : YAML_PLAIN_SCALAR_STYLE);
-}
-
-static void put_prefix(struct emitter *e, const struct prefix *p)
-{
-	char text[PREFIX_STRLEN];
-
-	put_place(e, prefix_format(p, text));
-}
-
-static void put_address(struct emitter *e, const struct address *a)
-{
-	char text[PREFIX_STRLEN];
-
-	put_place(e, address_format(a, text));
-}
-
-static void put_number(struct emitter *e, uint64_t number)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
-	put_plain(e, text);
-}
-
-/* ---- containers ---- */
-
-static void begin_mapping(struct emitter *e, bool flow)
-{
-	yaml_event_t event;
-
-	emit(e, &event,
-	     yaml_mapping_start_event_initialize(&event, NULL, NULL, 1,
-						 flow ? YAML_FLOW_MAPPING_STYLE
-						      : YAML_BLOCK_MAPPING_STYLE));
-}
-
-static void end_mapping(struct emitter *e)
-{
-	yaml_event_t event;
-
-	emit(e, &event, yaml_mapping_end_event_initialize(&event));
-}
-
-static void begin_list(struct emitter *e, bool flow)
-{
-	yaml_event_t event;
-
-	emit(e, &event,
-	     yaml_sequence_start_event_initialize(&event, NULL, NULL, 1,
-						  flow ? YAML_FLOW_SEQUENCE_STYLE
-						       : YAML_BLOCK_SEQUENCE_STYLE));
-}
-
-static void end_list(struct emitter *e)
-{
-	yaml_event_t event;
-
-	emit(e, &event, yaml_sequence_end_event_initialize(&event));
-}
-
-/* ---- keys with values, left out where they say nothing ---- */
-
-static void key_text(struct emitter *e, const char *key, const char *text)
-{
-	if (!text)
-		return;
-	put_plain(e, key);
-	put_text(e, text);
-}
-
-static void key_word(struct emitter *e, const char *key, const char *word)
-{
-	put_plain(e, key);
-	put_plain(e, word);
-}
-
-static void key_number(struct emitter *e, const char *key, uint64_t number, uint64_t normally)
-{
-	if (number == normally)
-		return;
-	put_plain(e, key);
-	put_number(e, number);
-}
-
-static void key_bool(struct emitter *e, const char *key, bool value, bool normally)
-{
-	if (value != normally)
-		key_word(e, key, value ? "true" : "false");
-}
-
-static void key_address(struct emitter *e, const char *key, const struct address *a)
-{
-	if (!a->family)
-		return;
-	put_plain(e, key);
-	put_address(e, a);
-}
-
-static void key_prefixes(struct emitter *e, const char *key, const struct config_prefix *list,
-			 size_t count)
-{
-	put_plain(e, key);
-	begin_list(e, true);
-	for (size_t i = 0; i < count; i++)
-		put_prefix(e, &list[i].prefix);
-	end_list(e);
-}
-
-/* ---- sections ---- */
 
 static void put_gateway(struct emitter *e, const struct config_gateway *g)
 {
 	static const char *const hashes[] = { [HASH_L3] = "l3", [HASH_SYMMETRIC] = "symmetric" };
-	char hold_down[24];
 
 	put_plain(e, "gateway");
 	begin_mapping(e, false);
@@ -216,9 +22,7 @@ static void put_gateway(struct emitter *e, const struct config_gateway *g)
 		key_word(e, "flow_hash", hashes[g->flow_hash]);
 	if (!g->limits)
 		key_word(e, "limits", "none");
-	snprintf(hold_down, sizeof(hold_down), "%ums", g->hold_down_ms);
-	if (g->hold_down_ms != DEFAULT_HOLD_DOWN_MS)
-		key_word(e, "hold_down", hold_down);
+	key_duration(e, "hold_down", g->hold_down_ms, DEFAULT_HOLD_DOWN_MS);
 	end_mapping(e);
 }
 
@@ -326,6 +130,21 @@ static void put_customer_gateway(struct emitter *e, const struct config_customer
 	end_mapping(e);
 }
 
+static void put_health_check(struct emitter *e, const struct config_health_check *h)
+{
+	if (!h->destination.family)
+		return;
+	put_plain(e, "health_check");
+	begin_mapping(e, true);
+	key_address(e, "destination", &h->destination);
+	key_address(e, "source", &h->source);
+	key_duration(e, "interval", h->interval_ms, DEFAULT_HEALTH_INTERVAL_MS);
+	key_number(e, "retries", h->retries, DEFAULT_HEALTH_RETRIES);
+	if (h->on_failure == ON_FAILURE_RESERVE_ROUTE)
+		key_word(e, "on_failure", on_failure_name(h->on_failure));
+	end_mapping(e);
+}
+
 static void put_tunnel(struct emitter *e, const struct config_connection *c, size_t index)
 {
 	const struct config_tunnel *t = &c->tunnels[index];
@@ -347,6 +166,7 @@ static void put_tunnel(struct emitter *e, const struct config_connection *c, siz
 	key_text(e, "psk", t->psk);
 	key_number(e, "mtu", t->mtu, DEFAULT_TUNNEL_MTU);
 	key_number(e, "weight", t->weight, DEFAULT_WEIGHT);
+	put_health_check(e, &t->health_check);
 	end_mapping(e);
 }
 
@@ -437,21 +257,11 @@ static void put_document(struct emitter *e, const struct config *c)
 
 int config_emit(const struct config *c, char **text, size_t *len)
 {
-	struct emitter e = { 0 };
+	struct emitter e;
+	int err = emitter_begin(&e);
 
-	if (!yaml_emitter_initialize(&e.yaml))
-		return -ENOMEM;
-	yaml_emitter_set_output(&e.yaml, take_bytes, &e);
-	yaml_emitter_set_unicode(&e.yaml, 1);
-	yaml_emitter_set_width(&e.yaml, LINE_WIDTH);
-	yaml_emitter_set_indent(&e.yaml, 2);
+	if (err)
+		return err;
 	put_document(&e, c);
-	yaml_emitter_delete(&e.yaml);
-	if (e.failed) {
-		free(e.text);
-		return -ENOMEM;
-	}
-	*text = e.text;
-	*len = e.len;
-	return 0;
+	return emitter_end(&e, text, len);
 }

@@ -29,6 +29,7 @@ static const char *const no_route_words[] = { "drop", "pass", NULL };
 static const char *const hash_words[] = { "l4", "l3", "symmetric", NULL };
 static const char *const limits_words[] = { "none", "default", NULL };
 static const char *const xdp_words[] = { "auto", "native", "off", NULL };
+static const char *const on_failure_words[] = { "revoke_route", "reserve_route", NULL };
 static const char *const attachment_words[] = { "vpc", "vbr", "vpn", NULL };
 
 /* A word's position is its value. */
@@ -37,7 +38,10 @@ _Static_assert(HASH_L4 == 0 && HASH_L3 == 1 && HASH_SYMMETRIC == 2, "hash_words"
 _Static_assert(XDP_AUTO == 0 && XDP_NATIVE == 1 && XDP_OFF == 2, "xdp_words");
 _Static_assert(ATTACHMENT_VPC == 0 && ATTACHMENT_VBR == 1 && ATTACHMENT_VPN == 2,
 	       "attachment_words");
-_Static_assert(sizeof(enum no_route) == 4 && sizeof(enum xdp_mode) == 4, "store_number()");
+_Static_assert(ON_FAILURE_REVOKE_ROUTE == 0 && ON_FAILURE_RESERVE_ROUTE == 1, "on_failure_words");
+_Static_assert(sizeof(enum on_failure) == 4 && sizeof(enum no_route) == 4 &&
+		       sizeof(enum xdp_mode) == 4,
+	       "store_number()");
 
 static const struct field gateway_fields[] = {
 	{ "secrets", decode_text, VALUE(struct config_gateway, secrets),
@@ -143,6 +147,27 @@ static const struct schema customer_gateway_schema = {
 	.name_mark = offsetof(struct config_customer_gateway, mark),
 };
 
+/* A probe every 100 ms is a load that 500 tunnels still bear; after an hour nobody waits. */
+static const struct field health_check_fields[] = {
+	{ "destination", decode_address, VALUE(struct config_health_check, destination),
+	  MARK(struct config_health_check, destination_mark), .required = true },
+	{ "source", decode_address, VALUE(struct config_health_check, source),
+	  MARK(struct config_health_check, source_mark) },
+	{ "interval", decode_duration, VALUE(struct config_health_check, interval_ms),
+	  RANGE(100, 3600000), .initial = DEFAULT_HEALTH_INTERVAL_MS },
+	{ "retries", decode_number, VALUE(struct config_health_check, retries), RANGE(1, 10),
+	  .initial = DEFAULT_HEALTH_RETRIES },
+	{ "on_failure", decode_word, VALUE(struct config_health_check, on_failure),
+	  .names = on_failure_words },
+	END,
+};
+
+static const struct schema health_check_schema = {
+	.what = "health_check",
+	.fields = health_check_fields,
+	.size = sizeof(struct config_health_check),
+};
+
 static const struct field tunnel_fields[] = {
 	{ "name", decode_name, VALUE(struct config_tunnel, name) },
 	{ "if_id", decode_number, VALUE(struct config_tunnel, if_id),
@@ -164,6 +189,8 @@ static const struct field tunnel_fields[] = {
 	  MARK(struct config_tunnel, mtu_mark), MTU_RANGE, .initial = DEFAULT_TUNNEL_MTU },
 	{ "weight", decode_number, VALUE(struct config_tunnel, weight),
 	  MARK(struct config_tunnel, weight_mark), RANGE(1, 256), .initial = DEFAULT_WEIGHT },
+	{ "health_check", decode_mapping, VALUE(struct config_tunnel, health_check),
+	  MARK(struct config_tunnel, health_check.mark), .schema = &health_check_schema },
 	END,
 };
 

@@ -275,9 +275,11 @@ void decode_duration(struct decoder *d, const struct field *f, yaml_node_t *node
 			     quoted(text, word));
 		return;
 	}
-	if (value * unit > f->max)
-		decode_error(d, mark_of(node), "%s: %s is too long, 0 to %llums is allowed", f->key,
-			     quoted(text, word), (unsigned long long)f->max);
+	if (value * unit < f->min || value * unit > f->max)
+		decode_error(d, mark_of(node),
+			     "%s: %s is out of range, %llums to %llums is allowed", f->key,
+			     quoted(text, word), (unsigned long long)f->min,
+			     (unsigned long long)f->max);
 	else
 		store_number(f, base, value * unit);
 }
