@@ -466,6 +466,27 @@ static void a_long_value_floods_the_message(void **state)
 	checked_free(&k);
 }
 
+/* Each in its line, with the reason; what is written right beside it still counts. */
+static void two_if_ids_of_one_tunnel_are_taken_for_one(void **state)
+{
+	static const char *const want[] = {
+		"4:21: error: 'if_id_in' is no key of a tunnel: an xfrm interface has one if_id",
+		"4:34: error: 'if_id_out' is no key of a tunnel: an xfrm interface has one if_id",
+	};
+	struct checked k = check_text("connections:\n"
+				      "  dc:\n"
+				      "    tunnels:\n"
+				      "      - { if_id: 7, if_id_in: 8, if_id_out: 7 }\n");
+	char *text = findings_text(&k.findings);
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(want); i++)
+		assert_non_null(strstr(text, want[i]));
+	assert_int_equal(k.config.connections[0].tunnels[0].if_id, 7);
+	free(text);
+	checked_free(&k);
+}
+
 static void an_alias_does_not_stand_for_its_value(void **state)
 {
 	struct checked k = check_text("customer_gateways:\n"
@@ -712,6 +733,7 @@ int main(void)
 		cmocka_unit_test(a_name_is_wrong_at_the_edges),
 		cmocka_unit_test(a_terminal_obeys_a_message),
 		cmocka_unit_test(a_long_value_floods_the_message),
+		cmocka_unit_test(two_if_ids_of_one_tunnel_are_taken_for_one),
 		cmocka_unit_test(an_alias_does_not_stand_for_its_value),
 		cmocka_unit_test(a_value_that_contains_itself_never_ends),
 		cmocka_unit_test(a_small_file_takes_the_gateway_hostage),

@@ -48,9 +48,16 @@ struct field {
 	const char *rule;	     /* cited when out of range: " [S54]" */
 };
 
+/* A key that people expect, and why it is not one. */
+struct refused_key {
+	const char *key; /* NULL ends a table */
+	const char *why;
+};
+
 struct schema {
 	const char *what; /* "a tunnel" */
 	const struct field *fields;
+	const struct refused_key *refused; /* or NULL */
 	size_t size;
 	size_t name, name_mark;	     /* of elements that are named by their key */
 	const char *variant_key;     /* the key that decides between variants */

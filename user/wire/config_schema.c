@@ -194,9 +194,20 @@ static const struct field tunnel_fields[] = {
 	END,
 };
 
+#define ONE_IF_ID                                                                                 \
+	"an xfrm interface has one if_id: what comes in by an SA with another one does not come " \
+	"in on the tunnel's device; give both directions the same number and write 'if_id' [D3]"
+
+static const struct refused_key tunnel_refused[] = {
+	{ "if_id_in", ONE_IF_ID },
+	{ "if_id_out", ONE_IF_ID },
+	{ NULL, NULL },
+};
+
 static const struct schema tunnel_schema = {
 	.what = "a tunnel",
 	.fields = tunnel_fields,
+	.refused = tunnel_refused,
 	.size = sizeof(struct config_tunnel),
 };
 

@@ -84,12 +84,25 @@ static const char *allowed_keys(const struct schema *s, unsigned variant, char *
 	return buf;
 }
 
+static bool refused_key(struct decoder *d, const struct schema *s, struct mark mark,
+			const char *key)
+{
+	for (const struct refused_key *r = s->refused; r && r->key; r++)
+		if (!strcmp(r->key, key)) {
+			decode_error(d, mark, "'%s' is no key of %s: %s", key, s->what, r->why);
+			return true;
+		}
+	return false;
+}
+
 static void unknown_key(struct decoder *d, const struct schema *s, unsigned variant,
 			struct mark mark, const char *key)
 {
 	char allowed[ALLOWED_LEN], word[QUOTED_LEN];
 	const char *best = NULL;
 
+	if (refused_key(d, s, mark, key))
+		return;
 	for (const struct field *f = s->fields; f->key; f++)
 		if (!f->variants || f->variants & variant)
 			best = nearest_word(key, f->key, best);
