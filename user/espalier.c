@@ -34,6 +34,12 @@ static const struct command commands[] = {
 		.run = check_run,
 	},
 	{
+		.name = "render",
+		.args = "swanctl ...",
+		.summary = "configuration of strongSwan and others from a configuration",
+		.nouns = render_commands,
+	},
+	{
 		.name = "status",
 		.summary = "the gateway on one screen: what is up, what was carried, alarms",
 		.run = status_run,
@@ -151,6 +157,7 @@ static const struct option long_options[] = {
 	{ "all", no_argument, NULL, OWN_OPTION + OPTION_ALL },
 	{ "in", required_argument, NULL, OWN_OPTION + OPTION_IN },
 	{ "confirm", required_argument, NULL, OWN_OPTION + OPTION_CONFIRM },
+	{ "output", required_argument, NULL, OWN_OPTION + OPTION_OUTPUT },
 	{ 0 },
 };
 
@@ -196,6 +203,8 @@ static void take_option(struct line *line, int option)
 		cli->in = optarg;
 	else if (option == OPTION_CONFIRM)
 		cli->confirm = optarg;
+	else if (option == OPTION_OUTPUT)
+		cli->output = optarg;
 }
 
 /* Reads on after a bad option: -j may follow, and decides how the complaint is written. */
@@ -293,9 +302,10 @@ static const struct command *find(const struct command *list, const char *word)
 /* Complains about a word that find() did not find. */
 static int not_found(const struct cli *cli, const struct command *list, const char *word)
 {
-	const char *what = list == commands	   ? "command"
-			   : list == show_commands ? "thing to show"
-						   : "thing to do";
+	const char *what = list == commands	     ? "command"
+			   : list == show_commands   ? "thing to show"
+			   : list == render_commands ? "thing to render"
+						     : "thing to do";
 	char candidates[256] = "", word_quoted[QUOTED_LEN];
 	const char *best = NULL;
 	size_t used = 0;

@@ -19,12 +19,13 @@ enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 #define OPTION_ALL	  0x10
 #define OPTION_IN	  0x20
 #define OPTION_CONFIRM	  0x40
+#define OPTION_OUTPUT	  0x80
 
 struct cli {
 	bool json;
 	const char *socket;
 	unsigned options; /* OPTION_* given */
-	const char *table, *connection, *in, *confirm;
+	const char *table, *connection, *in, *confirm, *output;
 };
 
 struct command {
@@ -39,7 +40,7 @@ struct command {
 	int (*run)(const struct cli *cli, const struct command *command, char **operands);
 };
 
-extern const struct command show_commands[], route_commands[];
+extern const struct command show_commands[], route_commands[], render_commands[];
 
 int apply_run(const struct cli *cli, const struct command *command, char **operands);
 int check_run(const struct cli *cli, const struct command *command, char **operands);

@@ -65,6 +65,12 @@ static int check_device(const char *device, struct mark mark, void *context)
 	return 0;
 }
 
+/* Root's alone. */
+static bool is_private(const struct stat *st)
+{
+	return st->st_uid == 0 && !(st->st_mode & 077);
+}
+
 static int check_secret(const char *name, struct mark mark, void *context)
 {
 	const struct host_check *check = context;
@@ -81,7 +87,7 @@ static int check_secret(const char *name, struct mark mark, void *context)
 	else if (!S_ISREG(st.st_mode))
 		findings_add(f, SEVERITY_ERROR, mark,
 			     "secret file %s/%s is not a regular file [D16]", path, name);
-	else if (st.st_uid != 0 || (st.st_mode & 077))
+	else if (!is_private(&st))
 		findings_add(f, SEVERITY_ERROR, mark,
 			     "secret file %s/%s is not root's alone (owner %u, mode %04o): "
 			     "chown root and chmod 600 it [D16]",
@@ -92,12 +98,10 @@ static int check_secret(const char *name, struct mark mark, void *context)
 	return 0;
 }
 
-/* Also done when there are errors already, to name all at once. */
-static void host_check(const struct config *c, struct findings *f)
+void configfile_check_secrets(const struct config *c, struct findings *f)
 {
 	struct host_check check = { .secrets = c->gateway.secrets, .findings = f };
 
-	config_each_device(c, check_device, &check);
 	if (!check.secrets)
 		return;
 	check.directory = open(check.secrets, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -106,6 +110,59 @@ static void host_check(const struct config *c, struct findings *f)
 	config_each_secret(c, check_secret, &check);
 	if (check.directory >= 0)
 		close(check.directory);
+}
+
+/* What the file says, without the end of its line. */
+static void strip_newline(const char *text, size_t *len)
+{
+	if (*len && text[*len - 1] == '\n')
+		--*len;
+	if (*len && text[*len - 1] == '\r')
+		--*len;
+}
+
+static int open_secret(const char *directory, const char *name)
+{
+	int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
+
+	if (dir < 0)
+		return -errno;
+	fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = fd < 0 ? -errno : fd;
+	close(dir);
+	return fd;
+}
+
+int configfile_read_secret(const struct config *c, const char *name, char text[SECRET_MAX],
+			   size_t *len)
+{
+	int fd = open_secret(c->gateway.secrets, name);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		n = -errno;
+	else if (!S_ISREG(st.st_mode) || !is_private(&st))
+		n = -EPERM;
+	else
+		n = st.st_size > SECRET_MAX ? -EFBIG : read_all(fd, text, SECRET_MAX);
+	close(fd);
+	if (n < 0)
+		return (int)n;
+	*len = (size_t)n;
+	strip_newline(text, len);
+	return *len ? 0 : -ENODATA;
+}
+
+/* Also done when there are errors already, to name all at once. */
+static void host_check(const struct config *c, struct findings *f)
+{
+	struct host_check check = { .findings = f };
+
+	config_each_device(c, check_device, &check);
+	configfile_check_secrets(c, f);
 }
 
 int configfile_judge(const char *name, const char *text, size_t len, bool check_host,

@@ -33,6 +33,18 @@ int configfile_judge(const char *name, const char *text, size_t len, bool check_
 		     configfile_prepare_fn prepare, const void *context, struct config *out,
 		     struct findings *f);
 
+/* What is wrong with the secret files that it names: missing, empty, not private to root [D16]. */
+void configfile_check_secrets(const struct config *c, struct findings *f);
+
+/*
+ * The secret in the file `name` below gateway.secrets, without the end of its line; not
+ * NUL-terminated. 0 or -errno, among them -EPERM: not private to root, -EFBIG: longer than
+ * SECRET_MAX bytes, -ENODATA: empty.
+ */
+#define SECRET_MAX 4096
+int configfile_read_secret(const struct config *c, const char *name, char text[SECRET_MAX],
+			   size_t *len);
+
 /* `path` as messages name it. */
 const char *configfile_name(const char *path);
 

@@ -30,13 +30,15 @@ static int write_all(int fd, const char *data, size_t len)
 	return 0;
 }
 
-/* The new content, on the disk before it has the name. */
+/* The new content, on the disk before it has the name. A file of that name, which somebody else may
+ * hold open or read, is not written to. */
 static int write_temporary(int dir, const char *temporary, const char *data, size_t len)
 {
-	int fd =
-		openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int err;
+	int fd, err;
 
+	if (unlinkat(dir, temporary, 0) && errno != ENOENT)
+		return -errno;
+	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
 	err = write_all(fd, data, len);

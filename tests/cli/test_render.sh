@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+# espalier render: what is printed, what is written and with which mode, and what is refused. That the
+# real programs accept it is shown by tests/netns/test_render.sh. No daemon runs here.
+# shellcheck source=tests/cli/lib.bash
+source "$(dirname "$0")/lib.bash"
+file=$work/espalier.yaml
+secrets=$work/secrets
+output=$work/output
+
+configuration() {
+	sed "s|^  secrets: .*|  secrets: $secrets|" examples/espalier.yaml
+}
+mode() { stat -c '%a %U' "$1"; }
+
+# ---- what is printed ----
+configuration >"$file"
+run render swanctl "$file"
+text=$out
+same "the shipped example is rendered" "0 " "$code $err"
+check "every tunnel" grep -qP '^\tdc-1-2 \{$' <<<"$text"
+same "the secrets are an include" 'include "/etc/swanctl/espalier.secrets"' "$(grep ^include <<<"$text")"
+run render swanctl - <"$file"
+same "standard input" "0 $text" "$code $out"
+run -j render swanctl "$file"
+same "-j" "0 $text" "$code $(jq -r .text <<<"$out")"
+
+# ---- what is refused ----
+sed 's/if_id: 102/if_id: 101/; s/type: vpc/type: vcp/' "$file" >"$work/broken.yaml"
+run render swanctl "$work/broken.yaml"
+same "a configuration with errors is not rendered" "2 " "$code $out"
+same "and all errors are said" "2" "$(grep -c ': error: ' <<<"$err")"
+same "and the sum" "espalier: $work/broken.yaml: 2 errors; nothing is rendered" "$(tail -1 <<<"$err")"
+run render
+same "render nothing" "2 espalier: render what? swanctl ..." "$code $err"
+run render swanctl --output 'a"b' "$file"
+same "a directory that cannot stand in an include line" \
+	"2 espalier: --output: 'a\"b' cannot stand in an include line; choose a directory without quotes, backslashes and line ends" \
+	"$code $err"
+
+# ---- what is written ----
+[ "$(id -u)" -eq 0 ] || { fail "the secrets" "need root: they belong to it"; finish; }
+mkdir "$secrets"
+(umask 077 && echo 'swordfish "1" {' >"$secrets/dc-1-a" && printf tuna >"$secrets/dc-1-b")
+umask 000
+run render swanctl --output "$output" "$file"
+umask 022
+same "--output" "0 # In /etc/strongswan.conf: include \"$output/charon-espalier.conf\"
+# In /etc/swanctl/swanctl.conf:
+include \"$output/espalier.conf\"" "$code $out$err"
+same "three files" "charon-espalier.conf espalier.conf espalier.secrets" "$(cd "$output" && echo *)"
+same "the directory is private" "700 root" "$(mode "$output")"
+same "the secrets are private, whatever the umask" "600 root" "$(mode "$output/espalier.secrets")"
+same "the connections include them" "include \"$output/espalier.secrets\"" "$(grep ^include "$output/espalier.conf")"
+same "the secret as it is, without its line end" 'swordfish "1" {' \
+	"$(sed -n 's/.*secret = 0s//p' "$output/espalier.secrets" | head -1 | base64 -d)"
+same "and one without line end" tuna "$(sed -n 's/.*secret = 0s//p' "$output/espalier.secrets" | tail -1 | base64 -d)"
+same "nothing secret beside it" "" "$(grep -lE 'swordfish|tuna' "$output/espalier.conf" "$output/charon-espalier.conf")"
+
+# somebody prepared a readable file of the name that is written first, and holds it open
+rm "$output/espalier.secrets"
+touch "$output/espalier.secrets.new"
+chmod 0666 "$output/espalier.secrets.new"
+exec 9<"$output/espalier.secrets.new"
+run render swanctl --output "$output" "$file"
+same "a file prepared for us gets no secret" "0 " "$code $(cat <&9)"
+exec 9<&-
+same "and the secrets are private again" "600 root" "$(mode "$output/espalier.secrets")"
+(cd "$work" && "$espalier" render swanctl --output output "$file") >"$work/said"
+same "a directory named from here" "include \"$output/espalier.conf\"" "$(grep ^include "$work/said")"
+
+before=$(cat "$output/espalier.secrets")
+chmod 0644 "$secrets/dc-1-b"
+rm "$secrets/dc-1-a"
+run render swanctl --output "$output" "$file"
+same "secrets that are missing or readable by others: both said" "2 2" "$code $(grep -c '\[D16\]$' <<<"$err")"
+same "nothing is written then" "$before" "$(cat "$output/espalier.secrets")"
+run render swanctl "$file"
+same "printing needs no secret" "0 " "$code $err"
+finish

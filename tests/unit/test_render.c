@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is rendered for the programs beside the gateway: whole texts against the files in
+ * tests/unit/golden (a text that differs is left in /tmp, to be compared and, if it is right, to be
+ * copied there), and what must hold for every text.
+ */
+#include <unistd.h>
+#include "checked.h"
+#include "wire/render.h"
+
+#define DATA   "tests/unit/data/"
+#define GOLDEN "tests/unit/golden/"
+
+typedef void render_fn(const struct config *c, struct text *out);
+
+static void swanctl(const struct config *c, struct text *out)
+{
+	render_swanctl(c, "/etc/swanctl/espalier.secrets", out);
+}
+
+/* Texts of the whole gateway. */
+static render_fn *const renderers[] = { swanctl, render_charon };
+
+#define RENDERERS (sizeof(renderers) / sizeof(*renderers))
+
+static const struct {
+	const char *config, *golden;
+	render_fn *render;
+} files[] = {
+	{ "design.yaml", "design.swanctl", swanctl },
+	{ "design.yaml", "design.charon", render_charon },
+	{ "everything.yaml", "everything.swanctl", swanctl },
+};
+
+static struct checked checked_file(const char *name)
+{
+	char path[128], *text;
+	struct checked k;
+
+	snprintf(path, sizeof(path), DATA "%s", name);
+	text = read_whole(path, NULL);
+	k = check_text(text);
+	free(text);
+	assert_int_equal(findings_errors(&k.findings), 0);
+	return k;
+}
+
+static void keep(const char *name, const struct text *text)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/tmp/%s", name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fwrite(text->data, 1, text->len, file);
+	fclose(file);
+}
+
+static void a_text_is_not_what_was_reviewed(void **state)
+{
+	bool same = true;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		struct checked k = checked_file(files[i].config);
+		struct text text = { 0 };
+		char path[128], *want;
+
+		files[i].render(&k.config, &text);
+		assert_false(text.failed);
+		snprintf(path, sizeof(path), GOLDEN "%s", files[i].golden);
+		want = access(path, R_OK) ? strdup("") : read_whole(path, NULL);
+		if (strcmp(text.data, want)) {
+			keep(files[i].golden, &text);
+			print_error("%s: see /tmp/%s\n", path, files[i].golden);
+			same = false;
+		}
+		free(want);
+		text_free(&text);
+		checked_free(&k);
+	}
+	assert_true(same);
+}
+
+static void the_same_configuration_gives_another_text(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < RENDERERS; i++) {
+		struct checked one = checked_file("everything.yaml");
+		struct checked two = checked_file("everything.yaml");
+		struct text a = { 0 }, b = { 0 };
+
+		renderers[i](&one.config, &a);
+		renderers[i](&two.config, &b);
+		assert_string_equal(a.data, b.data);
+		text_free(&a);
+		text_free(&b);
+		checked_free(&one);
+		checked_free(&two);
+	}
+}
+
+/* As many tunnels as the dataplane has room for, two to a connection. */
+#define CONNECTIONS 500
+
+static void many_connections(struct text *t)
+{
+	text_add(t, "customer_gateways:\n"
+		    "  dc: { addresses: [203.0.113.1, 203.0.113.2], asn: 65001 }\n"
+		    "connections:\n");
+	for (unsigned i = 0; i < CONNECTIONS; i++) {
+		text_add(t, "  c%u:\n    customer_gateway: dc\n    bgp: {}\n    tunnels:\n", i);
+		for (unsigned k = 0; k < 2; k++)
+			text_add(t,
+				 "      - { if_id: %u, local_address: 198.51.%u.%u, "
+				 "remote_address: 203.0.113.%u, psk: key-%u-%u, "
+				 "inside: 169.254.%u.%u/30, bgp_address: 169.254.%u.%u }\n",
+				 2 * i + k + 1, i / 250, i % 250 + 1, k + 1, i, k, 10 + i / 32,
+				 i % 32 * 8 + 4 * k, 10 + i / 32, i % 32 * 8 + 4 * k + 1);
+	}
+}
+
+static void a_tunnel_is_left_out(void **state)
+{
+	struct text yaml = { 0 }, text = { 0 };
+	char name[32];
+	struct checked k;
+
+	(void)state;
+	many_connections(&yaml);
+	k = check_bytes(yaml.data, yaml.len);
+	if (findings_errors(&k.findings))
+		fail_msg("%s", findings_text(&k.findings));
+	render_swanctl(&k.config, "x", &text);
+	for (unsigned i = 0; i < CONNECTIONS; i++)
+		for (unsigned t = 1; t <= 2; t++) {
+			const char *at;
+
+			snprintf(name, sizeof(name), "\n\tc%u-%u {\n", i, t);
+			at = strstr(text.data, name);
+			assert_non_null(at);
+			assert_null(strstr(at + 1, name));
+		}
+	text_free(&yaml);
+	text_free(&text);
+	checked_free(&k);
+}
+
+/* strongSwan ends a section's name at a dot. */
+static void a_dot_in_a_name_makes_another_section(void **state)
+{
+	struct checked k = checked_file("design.yaml");
+	struct text text = { 0 };
+
+	(void)state;
+	strcpy(k.config.connections[0].tunnels[0].name, "dc.1-1");
+	render_swanctl(&k.config, "x", &text);
+	assert_non_null(strstr(text.data, "\n\tdc+1-1 {\n"));
+	assert_null(strstr(text.data, "dc.1-1 {"));
+	text_free(&text);
+	checked_free(&k);
+}
+
+/* The kernel allows device names that would end a value, or a section. */
+static void a_device_name_is_obeyed(void **state)
+{
+	struct checked k = checked_file("design.yaml");
+	struct text text = { 0 };
+
+	(void)state;
+	strcpy(k.config.attachments[0].device, "a}b");
+	render_charon(&k.config, &text);
+	assert_null(strstr(text.data, "a}b"));
+	text_free(&text);
+	checked_free(&k);
+}
+
+static void a_secret_goes_astray(void **state)
+{
+	static const struct render_secret secrets[] = { { "dc-1-a", "Ma", 2 },
+							{ "other", "nobody's", 8 },
+							{ "dc-1-b", "\"\n} #", 5 } };
+	struct checked k = checked_file("design.yaml");
+	struct text text = { 0 };
+
+	(void)state;
+	render_secrets(&k.config, secrets, 3, &text);
+	assert_non_null(strstr(text.data, "\tike-dc-1-1 {\n"
+					  "\t\tid-local = 198.51.100.1\n"
+					  "\t\tid-remote = 203.0.113.10\n"
+					  "\t\tsecret = 0sTWE=\n\t}\n"
+					  "\tike-dc-1-2 {\n"
+					  "\t\tid-local = 198.51.100.2\n"
+					  "\t\tid-remote = 203.0.113.11\n"
+					  "\t\tsecret = 0sIgp9ICM=\n\t}\n"));
+	assert_null(strstr(text.data, "bm9ib2R5J3M="));
+	text_free(&text);
+	checked_free(&k);
+}
+
+static void base64_is_wrong_at_its_end(void **state)
+{
+	static const char *const want[] = {
+		"0s", "0sZg==", "0sZm8=", "0sZm9v", "0sZm9vYg==", "0sZm9vYmE=", "0sZm9vYmFy"
+	}; /* RFC 4648, 10 */
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(want) / sizeof(*want); n++) {
+		struct text text = { 0 };
+
+		text_add_base64(&text, "foobar", n);
+		assert_string_equal(text.data, want[n]);
+		text_free(&text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_text_is_not_what_was_reviewed),
+		cmocka_unit_test(the_same_configuration_gives_another_text),
+		cmocka_unit_test(a_tunnel_is_left_out),
+		cmocka_unit_test(a_dot_in_a_name_makes_another_section),
+		cmocka_unit_test(a_device_name_is_obeyed),
+		cmocka_unit_test(a_secret_goes_astray),
+		cmocka_unit_test(base64_is_wrong_at_its_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

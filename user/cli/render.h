@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of `espalier render` share. */
+#ifndef ESPALIER_CLI_RENDER_H
+#define ESPALIER_CLI_RENDER_H
+
+#include "../wire/render.h"
+#include "cli.h"
+
+#define RENDER_DEFAULT_FILE "/etc/espalier/espalier.yaml"
+
+/*
+ * Loads the configuration that is to be rendered: the operand, or the default file. Errors are
+ * printed, all of them. EXIT_OK: *out is the caller's; else the exit code.
+ */
+int render_load(const struct cli *cli, const char *operand, struct config *out);
+
+/* Prints the text, with -j as {"text": ...}, and frees it. Returns the exit code. */
+int render_print(const struct cli *cli, struct text *text);
+
+/* Writes the text as a file of mode 0600 in --output's directory, and frees it. The exit code. */
+int render_write(const struct cli *cli, const char *name, struct text *text);
+
+#endif
