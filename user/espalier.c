@@ -158,6 +158,7 @@ static const struct option long_options[] = {
 	{ "in", required_argument, NULL, OWN_OPTION + OPTION_IN },
 	{ "confirm", required_argument, NULL, OWN_OPTION + OPTION_CONFIRM },
 	{ "output", required_argument, NULL, OWN_OPTION + OPTION_OUTPUT },
+	{ "details", no_argument, NULL, OWN_OPTION + OPTION_DETAILS },
 	{ 0 },
 };
 
@@ -213,11 +214,13 @@ static void parse(struct line *line, int argc, char **argv)
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":js:hV", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":js:dhV", long_options, NULL)) != -1) {
 		if (option == 'j')
 			line->cli.json = true;
 		else if (option == 's')
 			line->cli.socket = optarg;
+		else if (option == 'd')
+			line->cli.options |= OPTION_DETAILS;
 		else if (option == 'h')
 			line->help = true;
 		else if (option == 'V')

@@ -12,6 +12,7 @@
 #include <cap-ng.h>
 #include <systemd/sd-daemon.h>
 #include "gateway_change.h"
+#include "gateway_stats.h"
 
 #define SLOW_PATH_MS	5  /* changes of routes come in bursts, too */
 #define SLOW_PATH_PAUSE 4  /* times what the last run took, where that is longer */
@@ -233,6 +234,7 @@ int gateway_update(struct gateway *g)
 
 	begin_alarms(g);
 	err = g->decided && g->recovered ? follow_change(g) : decide_anew(g);
+	stats_alarm(g);
 	end_alarms(g);
 	monitor_settled(g);
 	return err;
@@ -300,6 +302,7 @@ static int on_audit(sd_event_source *source, uint64_t usec, void *data)
 	struct gateway *g = data;
 
 	tunnels_resync_or_retry(g);
+	stats_audit(g);
 	g->plan_known = false;
 	gateway_request_update(g, 0);
 	sd_event_source_set_time(source, usec + AUDIT_PERIOD_S * 1000000ull);
@@ -442,6 +445,8 @@ static int open_all(struct gateway *g)
 		err = open_dataplane(g);
 	if (!err)
 		err = open_xfrm(g);
+	if (!err)
+		err = stats_begin(g);
 	return err;
 }
 
@@ -494,6 +499,7 @@ static void teardown(struct gateway *g)
 static void close_all(struct gateway *g)
 {
 	change_free(g);
+	stats_free(g);
 	control_close(g->control);
 	xfrm_close(g->xfrm);
 	phase2_free(g->phase2);

@@ -8,6 +8,7 @@
  *   gateway_tunnel.c      what happens to tunnels: liveness at once, routes when they must
  *   gateway_forwarding.c  liveness, groups, routes → maps
  *   gateway_devices.c     attachments and tunnels → programs, associations
+ *   gateway_stats.h       counters over time: rates, and what the kernel drops
  *   show*.c               what users are told
  */
 #ifndef ESPALIER_GATEWAY_H
@@ -29,6 +30,7 @@
 #include "io/xfrm.h"
 
 struct change;
+struct stats;
 
 struct gateway_options {
 	const char *config;	 /* file */
@@ -96,6 +98,7 @@ struct gateway {
 	struct host_plan plan;
 	bool plan_known;       /* `plan` is what the kernel has */
 	struct change *change; /* gateway_change.h */
+	struct stats *stats;   /* gateway_stats.h */
 	struct address *locals;
 	size_t local_count;
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The programs' reasons, and what the kernel drops behind them.
- */
+/* The programs' reasons, what the kernel drops behind them, and what its IPsec drops. */
+#include "gateway_stats.h"
 #include "show_internal.h"
 
 const struct reason_info reasons[REASON_COUNT] = {
@@ -50,18 +49,65 @@ bool is_loss(enum reason_kind k)
 	return k == REASON_DROP || k == REASON_BEHIND;
 }
 
+/* Of an attachment, of a tunnel, or (both NULL) of the whole gateway. */
+struct place {
+	const char *attachment, *tunnel;
+};
+
+/* `bytes` is taken over. */
+static void append(json_t *list, struct place at, const char *reason, const char *kind,
+		   uint64_t packets, json_t *bytes, const char *help)
+{
+	json_array_append_new(list, json_pack("{s:s?, s:s?, s:s, s:s, s:I, s:o, s:s}", "attachment",
+					      at.attachment, "tunnel", at.tunnel, "reason", reason,
+					      "kind", kind, "packets", (json_int_t)packets, "bytes",
+					      bytes, "help", help));
+}
+
 static void append_reasons(json_t *list, const char *attachment, const struct counter *counters,
 			   bool all)
 {
-	for (int r = 0; r < REASON_COUNT; r++) {
-		if (!counters[r].packets || (!all && !is_loss(reasons[r].kind_id)))
-			continue;
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "attachment", attachment,
-					"reason", reasons[r].name, "kind", reasons[r].kind,
-					"packets", (json_int_t)counters[r].packets, "bytes",
-					(json_int_t)counters[r].bytes, "help", reasons[r].help));
-	}
+	for (int r = 0; r < REASON_COUNT; r++)
+		if (counters[r].packets && (all || is_loss(reasons[r].kind_id)))
+			append(list, (struct place){ .attachment = attachment }, reasons[r].name,
+			       reasons[r].kind, counters[r].packets,
+			       json_integer((json_int_t)counters[r].bytes), reasons[r].help);
+}
+
+/* ---- what the kernel's IPsec drops: by SA where it says so, else for the whole gateway ---- */
+
+#define KERNEL_KIND "kernel-xfrm"
+
+static void append_kernel(json_t *list, const char *tunnel, const char *reason, uint64_t packets,
+			  const char *help)
+{
+	if (packets)
+		append(list, (struct place){ .tunnel = tunnel }, reason, KERNEL_KIND, packets,
+		       json_null(), help);
+}
+
+static void append_sas(json_t *list, const struct gateway *g, const struct gateway_tunnel *t)
+{
+	const char *name = gateway_tunnel_config(g, t)->name;
+	struct sa_drops d = sa_drops(g, t);
+
+	append_kernel(list, name, "replayed", d.replayed,
+		      "of its present SAs: came twice (part of XfrmInStateSeqError)");
+	append_kernel(list, name, "outside-window", d.outside_window,
+		      "of its present SAs: older than the replay window (XfrmInStateSeqError)");
+	append_kernel(list, name, "integrity", d.integrity,
+		      "of its present SAs: not authentic (part of XfrmInStateProtoError)");
+}
+
+static void append_stats(json_t *list, const struct gateway *g)
+{
+	struct xfrm_stats stats;
+
+	if (stats_kernel(g, &stats))
+		return;
+	for (size_t i = 0; i < stats.count; i++)
+		append_kernel(list, NULL, stats.list[i].name, stats.list[i].packets,
+			      xfrm_stat_help(stats.list[i].name));
 }
 
 json_t *show_drops(struct gateway *g, const json_t *request)
@@ -75,5 +121,10 @@ json_t *show_drops(struct gateway *g, const json_t *request)
 	for (size_t i = 0; i < g->config.attachment_count; i++)
 		if (!attachment_reasons(g, i, counters))
 			append_reasons(list, g->config.attachments[i].name, counters, all);
+	refresh_sas(g);
+	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
+		if (g->tunnels[i].used)
+			append_sas(list, g, &g->tunnels[i]);
+	append_stats(list, g);
 	return list;
 }

@@ -46,6 +46,20 @@ struct liveness connection_liveness(const struct gateway *g, size_t connection);
 /* Adds the traffic of a connection's tunnels (-1: of all) to sum[DIRECTIONS]. */
 void sum_tunnels(struct gateway *g, int connection, struct counter *sum);
 
+/* ---- SAs ---- */
+
+/* Counters and lifetimes of SAs change without a message: reads them from the kernel. */
+void refresh_sas(struct gateway *g);
+/* The list of a tunnel's SAs, as they were at the last refresh. */
+json_t *sas_json(const struct gateway *g, const struct gateway_tunnel *t);
+
+/* Packets that the kernel dropped at the SAs that a tunnel has now. */
+struct sa_drops {
+	uint64_t replayed, outside_window, integrity;
+};
+
+struct sa_drops sa_drops(const struct gateway *g, const struct gateway_tunnel *t);
+
 /* ---- routes ---- */
 
 /* Why a candidate is in its state, as a sentence; null for the one that is used. */

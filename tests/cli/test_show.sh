@@ -39,10 +39,37 @@ dropped       7 packets, 700 B
 END
 
 shows "tunnels line up, shares are per connection" show tunnels <<'END'
-TUNNEL    CONNECTION  STATE        SINCE  FLAPS  DEVICE    MTU  LOCAL         REMOTE            IN       OUT   LOST  SHARE OUT                CAUSE
-dc-1-1    dc-1        up           3h12m      0  xfrm101  1400  198.51.100.1  203.0.113.10  1000 B  1.00 GiB      0  ████████████░░░░  75.0%
-dc-1-2    dc-1        down           42s      3  xfrm102  1400  198.51.100.2  203.0.113.11     0 B   341 MiB  12.3k  ████░░░░░░░░░░░░  25.0%  no outbound SA [D3]
-branch-1  branch      negotiating      -      0  tun0     1400  -             -                0 B       0 B      0  ░░░░░░░░░░░░░░░░   0.0%
+TUNNEL    CONNECTION  STATE        SINCE  FLAPS  DEVICE   REMOTE            IN       OUT  IN/s     OUT/s   LOST  SHARE OUT                WHY
+dc-1-1    dc-1        up           3h12m      0  xfrm101  203.0.113.10  1000 B  1.00 GiB   0 B  1.00 MiB      0  ████████████░░░░  75.0%
+dc-1-2    dc-1        down           42s      3  xfrm102  203.0.113.11     0 B   341 MiB     -         -  12.3k  ████░░░░░░░░░░░░  25.0%  no outbound policy (DELPOLICY)
+branch-1  branch      negotiating      -      0  tun0     -                0 B       0 B     -         -      0  ░░░░░░░░░░░░░░░░   0.0%
+END
+
+shows "each tunnel in full: what an SA is for, what will end it, what it dropped" show tunnels -d <<'END'
+dc-1-1  up for 3h12m, by UPDPOLICY
+  198.51.100.1 → 203.0.113.10, device xfrm101, if_id 101
+  connection dc-1, MTU 1400, weight 1
+  in  10 packets, 1000 B; in the last minute 0 packets/s, 0 B/s
+  out 750 packets, 1.00 GiB; in the last minute 812 packets/s, 1.00 MiB/s
+  SA   SPI         USE       ALGORITHM                       AGE     BYTES  PACKETS   REKEY  EXPIRES  LEFT                     BYTES LEFT  PACKETS LEFT  SEQ LEFT  WINDOW  DROPPED
+  in   0xc0ffee00  leftover  rfc4106(gcm(aes)) 288         1h00m    1000 B       10     due    5m58s  █░░░░░░░░░░░░░░░   9.0%                                 ESN    1024  3 replayed, 12.3k too old
+  in   0xc0ffee01  in-use    rfc4106(gcm(aes)) 288 in udp     2s       0 B        0  59m58s    1h05m  ████████████████  99.9%                                 ESN    1024  1 not authentic
+  out  0xc0ffee02  in-use    cbc(aes) 256 in udp           1h00m  1.00 GiB      750       -        -  █░░░░░░░░░░░░░░░   4.8%    51.2 MiB         3.00M     4.29G       0
+
+dc-1-2  down for 42s, by DELPOLICY: no outbound policy; went down 3 times
+  198.51.100.2 → 203.0.113.11, device xfrm102, if_id 102
+  connection dc-1, MTU 1400, weight 1
+  in  0 packets, 0 B
+  out 250 packets, 341 MiB
+  12.3k packets lost at the device: no SA, policy or route behind it
+  no SA
+
+branch-1  negotiating for -, by -
+  - → -, device tun0, if_id 201
+  connection branch, MTU 1400, weight 1
+  in  0 packets, 0 B
+  out 0 packets, 0 B
+  no SA
 END
 
 shows "connections" show connections <<'END'
@@ -73,9 +100,11 @@ GROUP  ROUTES  TUNNEL    WEIGHT  STATE  BUCKETS  SHARE
 END
 
 shows "drops say what they mean" show drops <<'END'
-ATTACHMENT  REASON      KIND    PACKETS     BYTES  MEANING
-vpc-a       no-route    drop      1.00M  1.00 MiB  no route in the associated table [D8]
-dc-1        tx-carrier  behind        3       0 B  xfrm interface: no SA, policy or route behind it
+WHERE          REASON          KIND         PACKETS     BYTES  MEANING
+vpc-a          no-route        drop           1.00M  1.00 MiB  no route in the associated table [D8]
+dc-1           tx-carrier      behind             3       0 B  xfrm interface: no SA, policy or route behind it
+tunnel dc-1-1  replayed        kernel-xfrm        3         -  of its present SAs: came twice (part of XfrmInStateSeqError)
+-              XfrmInNoStates  kernel-xfrm    98.8k         -  in: no SA with that SPI (late packets of an old SA, or a stranger's)
 END
 
 shows "explain reads as the packet's path" explain --in vpc-a 10.1.0.5 10.50.3.4 tcp 40000 443 <<'END'
@@ -94,6 +123,10 @@ not used:
 END
 
 gives status status
+ask -j show tunnels
+same "-j has every SA, with --details and without" "$out" "$("$espalier" -s "$socket" -j show tunnels --details)"
+ask show routes --details
+same "no other noun has details" "2 espalier: routes has no option --details" "$code $err"
 for noun in tunnels connections attachments routes groups drops; do
 	gives "$noun" show "$noun"
 done

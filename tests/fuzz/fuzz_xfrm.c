@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Bytes from a netlink socket → events → tunnel states. The first byte picks: bit 0, a dump frames
- * the datagram; bit 1, two if_ids.
+ * the datagram; bit 1, two if_ids. The same bytes are read as the text of the kernel's counters.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include "../../user/core/phase2.h"
 #include "../../user/wire/xfrm.h"
+#include "../../user/wire/xfrm_stat.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -55,6 +56,17 @@ static void run(struct phase2 *p, uint8_t mode, const void *buf, size_t len)
 	phase2_each_sa(p, 1, look_at, NULL);
 }
 
+static void read_counters(const char *text, size_t len)
+{
+	struct xfrm_stats s = { .count = 0 };
+
+	xfrm_stat_parse(text, len, &s);
+	assert(s.count <= XFRM_STATS_MAX);
+	for (size_t i = 0; i < s.count; i++)
+		assert(strlen(s.list[i].name) < XFRM_STAT_NAME_LEN &&
+		       *xfrm_stat_help(s.list[i].name));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct phase2_tunnel t = {
@@ -72,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		abort();
 	memcpy(aligned, data + 1, len - 1);
 	run(p, data[0], aligned, len - 1);
+	read_counters(aligned, len - 1);
 	phase2_free(p);
 	free(aligned);
 	return 0;

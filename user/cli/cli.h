@@ -20,6 +20,7 @@ enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 #define OPTION_IN	  0x20
 #define OPTION_CONFIRM	  0x40
 #define OPTION_OUTPUT	  0x80
+#define OPTION_DETAILS	  0x100
 
 struct cli {
 	bool json;

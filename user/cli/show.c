@@ -16,12 +16,23 @@ const struct command show_commands[] = {
 	{
 		.name = "tunnels",
 		.parent = "show",
-		.summary = "tunnels: Phase 2 state, device, traffic, share",
-		.help = "SINCE is the time in this state, LOST what the kernel could not send for "
-			"want of\n"
-			"an SA, policy or route (TX carrier errors), SHARE OUT this tunnel's part "
-			"of\n"
-			"the packets that its connection sent. With -j also every SA.",
+		.args = "[-d]",
+		.summary = "tunnels: Phase 2 state, device, traffic, share; their SAs",
+		.help = "SINCE is the time in this state, IN/s and OUT/s the bytes a second over "
+			"the last\n"
+			"minute, LOST what the kernel could not send for want of an SA, policy or "
+			"route\n"
+			"(TX carrier errors), SHARE OUT this tunnel's part of the packets that its "
+			"connection\n"
+			"sent, WHY what it lacks and the kernel's message that told.\n"
+			"\n"
+			"-d, --details  a block for each tunnel, with every SA: what it is used "
+			"for, "
+			"what is\n"
+			"               left of it until the kernel asks for a rekey (REKEY) and "
+			"removes it\n"
+			"               (EXPIRES), and what it dropped. -j has them always.",
+		.options = OPTION_DETAILS,
 		.run = show_run,
 	},
 	{
@@ -75,22 +86,46 @@ const struct command show_commands[] = {
 	{ .name = NULL },
 };
 
-static int render(const json_t *list, const void *context)
-{
-	const struct noun *noun = context;
-	struct table *t;
+struct rendering {
+	const struct noun *noun;
+	bool details;
+};
 
-	if (!json_array_size(list)) {
-		printf("%s\n", noun->none);
-		return 0;
+static int render_details(const json_t *list, const struct noun *noun)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < json_array_size(list); i++) {
+		const json_t *item = json_array_get(list, i);
+
+		if (i)
+			putchar('\n');
+		err = noun->details(item);
 	}
-	t = table_new(noun->columns);
+	return err;
+}
+
+static int render_table(const json_t *list, const struct noun *noun)
+{
+	struct table *t = table_new(noun->columns);
+
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *item = json_array_get(list, i);
 
 		noun->row(t, list, item);
 	}
 	return table_print(t);
+}
+
+static int render(const json_t *list, const void *context)
+{
+	const struct rendering *r = context;
+
+	if (!json_array_size(list)) {
+		printf("%s\n", r->noun->none);
+		return 0;
+	}
+	return r->details ? render_details(list, r->noun) : render_table(list, r->noun);
 }
 
 /* PREFIX behind a word that may be shortened; nothing. */
@@ -114,6 +149,7 @@ static int add_match(const struct cli *cli, json_t *request, char **operands)
 int show_run(const struct cli *cli, const struct command *command, char **operands)
 {
 	const struct noun *const *noun = nouns;
+	struct rendering rendering;
 	json_t *request;
 	int code;
 
@@ -125,8 +161,9 @@ int show_run(const struct cli *cli, const struct command *command, char **operan
 			    cli->table, "connection", cli->connection, "all",
 			    cli->options & OPTION_ALL ? json_true() : NULL);
 	code = request ? add_match(cli, request, operands) : EXIT_OK;
+	rendering = (struct rendering){ *noun, cli->options & OPTION_DETAILS };
 	if (code == EXIT_OK)
-		return cli_ask(cli, request, render, *noun);
+		return cli_ask(cli, request, render, &rendering);
 	json_decref(request);
 	return code;
 }

@@ -25,7 +25,7 @@ void cell_packets(struct table *t, const json_t *item, const char *key)
 	table_cell(t, STYLE_PLAIN, "%s", unit_count(field_count(field(item, key), "packets"), buf));
 }
 
-static enum style state_style(const char *state)
+enum style state_style(const char *state)
 {
 	static const char *const good[] = { "up", "rekeying", "active" };
 	static const char *const bad[] = { "down", "withdrawn", "refused" };

@@ -32,8 +32,12 @@ static void connection_row(struct table *t, const json_t *list, const json_t *it
 	cell_text(t, item, "kernel_table");
 }
 
-const struct noun noun_connections = { "connections", "no connections are configured",
-				       connection_columns, connection_row };
+const struct noun noun_connections = {
+	.name = "connections",
+	.none = "no connections are configured",
+	.columns = connection_columns,
+	.row = connection_row,
+};
 
 static const struct column attachment_columns[] = {
 	{ "ATTACHMENT", ALIGN_LEFT },	{ "TYPE", ALIGN_LEFT },	       { "TO", ALIGN_LEFT },
@@ -65,5 +69,9 @@ static void attachment_row(struct table *t, const json_t *list, const json_t *it
 	table_cell(t, dropped ? STYLE_WARN : STYLE_PLAIN, "%s", unit_count(dropped, buf));
 }
 
-const struct noun noun_attachments = { "attachments", "no attachments are configured",
-				       attachment_columns, attachment_row };
+const struct noun noun_attachments = {
+	.name = "attachments",
+	.none = "no attachments are configured",
+	.columns = attachment_columns,
+	.row = attachment_row,
+};

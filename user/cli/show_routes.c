@@ -57,7 +57,12 @@ static void route_row(struct table *t, const json_t *list, const json_t *item)
 	table_cell(t, STYLE_DIM, "%s", why ? why : "");
 }
 
-const struct noun noun_routes = { "routes", "no routes", route_columns, route_row };
+const struct noun noun_routes = {
+	.name = "routes",
+	.none = "no routes",
+	.columns = route_columns,
+	.row = route_row,
+};
 
 static const struct column group_columns[] = {
 	{ "GROUP", ALIGN_RIGHT },  { "ROUTES", ALIGN_RIGHT }, { "TUNNEL", ALIGN_LEFT },
@@ -95,5 +100,9 @@ static void group_row(struct table *t, const json_t *list, const json_t *item)
 	}
 }
 
-const struct noun noun_groups = { "groups", "no groups: no route goes to a tunnel", group_columns,
-				  group_row };
+const struct noun noun_groups = {
+	.name = "groups",
+	.none = "no groups: no route goes to a tunnel",
+	.columns = group_columns,
+	.row = group_row,
+};

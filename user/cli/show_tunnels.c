@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* espalier show tunnels. */
+#include <stdio.h>
+#include <string.h>
+#include "cli.h"
 #include "field.h"
 #include "show.h"
 
@@ -20,14 +23,38 @@ static double tunnel_share(const json_t *list, const json_t *item)
 static const struct column tunnel_columns[] = {
 	{ "TUNNEL", ALIGN_LEFT },    { "CONNECTION", ALIGN_LEFT }, { "STATE", ALIGN_LEFT },
 	{ "SINCE", ALIGN_RIGHT },    { "FLAPS", ALIGN_RIGHT },	   { "DEVICE", ALIGN_LEFT },
-	{ "MTU", ALIGN_RIGHT },	     { "LOCAL", ALIGN_LEFT },	   { "REMOTE", ALIGN_LEFT },
-	{ "IN", ALIGN_RIGHT },	     { "OUT", ALIGN_RIGHT },	   { "LOST", ALIGN_RIGHT },
-	{ "SHARE OUT", ALIGN_LEFT }, { "CAUSE", ALIGN_LEFT },	   { NULL, ALIGN_LEFT },
+	{ "REMOTE", ALIGN_LEFT },    { "IN", ALIGN_RIGHT },	   { "OUT", ALIGN_RIGHT },
+	{ "IN/s", ALIGN_RIGHT },     { "OUT/s", ALIGN_RIGHT },	   { "LOST", ALIGN_RIGHT },
+	{ "SHARE OUT", ALIGN_LEFT }, { "WHY", ALIGN_LEFT },	   { NULL, ALIGN_LEFT },
 };
+
+/* What it lacks and how that was learned, or (rekeying, expiring) how the state came about. */
+static void cell_why(struct table *t, const json_t *item)
+{
+	const char *missing = json_string_value(field(item, "missing"));
+	const char *cause = json_string_value(field(item, "cause"));
+
+	if (strcmp(field_string(item, "state"), "up") == 0 || !cause)
+		table_cell(t, STYLE_DIM, "%s", missing ? missing : "");
+	else if (missing)
+		table_cell(t, STYLE_DIM, "%s (%s)", missing, cause);
+	else
+		table_cell(t, STYLE_DIM, "%s", cause);
+}
+
+static void cell_rate(struct table *t, const json_t *item, const char *direction)
+{
+	const json_t *rates = field(item, "rates");
+	char buf[UNIT_STRLEN];
+
+	table_cell(t, STYLE_PLAIN, "%s",
+		   json_is_object(rates)
+			   ? unit_bytes(field_count(field(rates, direction), "bytes"), buf)
+			   : "-");
+}
 
 static void tunnel_row(struct table *t, const json_t *list, const json_t *item)
 {
-	const char *cause = json_string_value(field(item, "cause"));
 	uint64_t lost = field_count(item, "tx_carrier");
 	char buf[BAR_STRLEN];
 
@@ -37,15 +64,79 @@ static void tunnel_row(struct table *t, const json_t *list, const json_t *item)
 	table_cell(t, STYLE_PLAIN, "%s", field_duration(item, "since_s", buf));
 	cell_text(t, item, "flaps");
 	cell_text(t, item, "device");
-	cell_text(t, item, "mtu");
-	cell_text(t, item, "local_address");
 	cell_text(t, item, "remote_address");
 	cell_bytes(t, item, "in");
 	cell_bytes(t, item, "out");
+	cell_rate(t, item, "in");
+	cell_rate(t, item, "out");
 	table_cell(t, lost ? STYLE_WARN : STYLE_PLAIN, "%s", unit_count(lost, buf));
 	table_cell(t, STYLE_PLAIN, "%s", unit_bar(tunnel_share(list, item), buf));
-	table_cell(t, STYLE_DIM, "%s", cause ? cause : "");
+	cell_why(t, item);
 }
 
-const struct noun noun_tunnels = { "tunnels", "no tunnels are configured", tunnel_columns,
-				   tunnel_row };
+/* ---- one tunnel, in full ---- */
+
+/* "dc-1-2  down for 42s, by DELPOLICY: no outbound policy; went down 3 times" */
+static void print_state(const json_t *item)
+{
+	const char *state = field_string(item, "state");
+	const char *missing = json_string_value(field(item, "missing"));
+	uint64_t flaps = field_count(item, "flaps");
+	char text[FIELD_STRLEN];
+
+	printf("%s%s%s  %s%s%s for %s, by %s%s%s", style_on(STYLE_HEAD), field_string(item, "name"),
+	       style_off(), style_on(state_style(state)), state, style_off(),
+	       field_duration(item, "since_s", text), field_string(item, "cause"),
+	       missing ? ": " : "", missing ? missing : "");
+	if (flaps)
+		printf("; went down %s time%s", unit_count(flaps, text), plural(flaps));
+	putchar('\n');
+}
+
+static void print_place(const json_t *item)
+{
+	char if_id[FIELD_STRLEN], mtu[FIELD_STRLEN], weight[FIELD_STRLEN];
+
+	printf("  %s %s %s, device %s, if_id %s\n", field_string(item, "local_address"), arrow(),
+	       field_string(item, "remote_address"), field_string(item, "device"),
+	       field_text(item, "if_id", if_id));
+	printf("  connection %s, MTU %s, weight %s\n", field_string(item, "connection"),
+	       field_text(item, "mtu", mtu), field_text(item, "weight", weight));
+}
+
+static void print_traffic(const json_t *item, const char *direction)
+{
+	const json_t *all = field(item, direction), *rate = field(field(item, "rates"), direction);
+	char bytes[UNIT_STRLEN], packets[UNIT_STRLEN];
+
+	printf("  %-4s%s packets, %s", direction, unit_count(field_count(all, "packets"), packets),
+	       unit_bytes(field_count(all, "bytes"), bytes));
+	if (rate)
+		printf("; in the last minute %s packets/s, %s/s",
+		       unit_count(field_count(rate, "packets"), packets),
+		       unit_bytes(field_count(rate, "bytes"), bytes));
+	putchar('\n');
+}
+
+static int tunnel_details(const json_t *item)
+{
+	uint64_t lost = field_count(item, "tx_carrier");
+	char number[UNIT_STRLEN];
+
+	print_state(item);
+	print_place(item);
+	print_traffic(item, "in");
+	print_traffic(item, "out");
+	if (lost)
+		printf("  %s%s packets lost at the device: no SA, policy or route behind it%s\n",
+		       style_on(STYLE_WARN), unit_count(lost, number), style_off());
+	return show_sas(item);
+}
+
+const struct noun noun_tunnels = {
+	.name = "tunnels",
+	.none = "no tunnels are configured",
+	.columns = tunnel_columns,
+	.row = tunnel_row,
+	.details = tunnel_details,
+};

@@ -16,6 +16,7 @@ struct cell {
 struct table {
 	const struct column *columns;
 	size_t width; /* columns */
+	unsigned indent;
 	struct cell *cells;
 	size_t count, size;
 	bool out_of_memory;
@@ -139,7 +140,7 @@ static void measure(const struct table *t, size_t widths[TABLE_COLUMNS_MAX])
 static void print_row(const struct table *t, const size_t widths[TABLE_COLUMNS_MAX],
 		      const struct cell *row)
 {
-	size_t spaces = 0;
+	size_t spaces = t->indent;
 
 	for (size_t i = 0; i < t->width; i++) {
 		const char *text = row ? row[i].text : t->columns[i].title;
@@ -158,6 +159,12 @@ static void print_row(const struct table *t, const size_t widths[TABLE_COLUMNS_M
 		spaces += right ? 2 : room + 2;
 	}
 	putchar('\n');
+}
+
+void table_indent(struct table *t, unsigned spaces)
+{
+	if (t)
+		t->indent = spaces;
 }
 
 int table_print(struct table *t)

@@ -35,6 +35,9 @@ struct table *table_new(const struct column *columns);
 __attribute__((format(printf, 3, 4))) void table_cell(struct table *t, enum style style,
 						      const char *format, ...);
 
+/* Every line begins with that many spaces. */
+void table_indent(struct table *t, unsigned spaces);
+
 /* Prints to stdout and frees. A column without any content is left out. 0 or -ENOMEM. */
 int table_print(struct table *t);
 
