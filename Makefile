@@ -58,8 +58,8 @@ $(BUILD)/gateway.bpf.o: bpf/gateway.bpf.c $(wildcard bpf/*.h include/*.h)
 	$(call say,BPF,$@)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@){ echo '/* NOLINTBEGIN: generated */'; $(BPFTOOL) gen skeleton $< name $(subst .,_,$(notdir $*))_bpf; echo '/* NOLINTEND */'; } > $@.tmp && mv $@.tmp $@
-$(BUILD)/user/io/dataplane.o $(BUILD)/user/io/dataplane_shared.o: $(SKEL)
-DATAPLANE := $(BUILD)/user/io/dataplane.o $(BUILD)/user/io/dataplane_shared.o
+DATAPLANE := $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/io/dataplane*.c))
+$(DATAPLANE): $(SKEL)
 
 $(BUILD)/man/%: doc/%.scd
 	$(call say,MAN,$@)mkdir -p $(@D) && scdoc < $< > $@

@@ -1,27 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The loaded BPF object.
+ * The loaded BPF object: from the pin directory and back. What outlives the process is below that
+ * directory: every map under its own name, and what dataplane_attach.c keeps there.
  *
- * What outlives the process is below the pin directory: every map under its own name, and one
- * bpf_link `xdp_IFINDEX` for each device with XDP. tc programs are held by the kernel's filters,
- * which are found again by a handle and a priority that are ours alone.
+ *   dataplane_attach.c   programs on devices
+ *   dataplane_maps.c     what is written to maps, and read back
+ *   dataplane_shared.c   maps that are memory of this process
+ *   dataplane_counters.c what the programs count, and what they say of a packet
  */
 #include "dataplane_internal.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <linux/bpf.h>
-#include <linux/if_link.h>
 #include <linux/magic.h>
 #include <net/if.h>
-#include <net/if_arp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -29,11 +27,6 @@
 #include <bpf/libbpf.h>
 
 #define DEFAULT_PIN_DIR "/sys/fs/bpf/espalier"
-#define XDP_LINK	"xdp_"
-#define TC_HANDLE	0xe5
-#define TC_PRIORITY	0xe5a
-#define NO_MEMORY_TRIES 5
-#define EXPLAIN_MAX	3072 /* bytes of frame; test runs take what fits a page */
 
 /* ---- what libbpf says, kept until somebody asks ---- */
 
@@ -96,7 +89,7 @@ static int make_pin_dir(struct dataplane *d, const char **why)
 	return 0;
 }
 
-static int pin_path(const struct dataplane *d, const char *name, char out[PATH_LEN])
+int dataplane_pin_path(const struct dataplane *d, const char *name, char out[PATH_LEN])
 {
 	int n = snprintf(out, PATH_LEN, "%s/%s", d->pin_dir, name);
 
@@ -119,7 +112,7 @@ static int set_pin_paths(struct dataplane *d)
 
 		if (!is_pinned_map(map))
 			continue;
-		err = pin_path(d, bpf_map__name(map), path);
+		err = dataplane_pin_path(d, bpf_map__name(map), path);
 		if (!err)
 			err = bpf_map__set_pin_path(map, path);
 		if (err)
@@ -128,10 +121,10 @@ static int set_pin_paths(struct dataplane *d)
 	return 0;
 }
 
-static int unpin(const struct dataplane *d, const char *name)
+int dataplane_unpin(const struct dataplane *d, const char *name)
 {
 	char path[PATH_LEN];
-	int err = pin_path(d, name, path);
+	int err = dataplane_pin_path(d, name, path);
 
 	if (err)
 		return err;
@@ -156,7 +149,7 @@ static int choose_cookie(const struct dataplane *d, uint32_t *cookie)
 {
 	struct name value;
 	char path[PATH_LEN];
-	int err = pin_path(d, "names", path), fd;
+	int err = dataplane_pin_path(d, "names", path), fd;
 
 	if (err)
 		return err;
@@ -279,61 +272,6 @@ void dataplane_close(struct dataplane *d)
 	free(d);
 }
 
-static int keep_first(int err, int next)
-{
-	return err ? err : next;
-}
-
-/* A link outlives its device, but is then good for nothing. */
-static bool link_is_on(int fd, uint32_t ifindex)
-{
-	struct bpf_link_info info = { 0 };
-	uint32_t len = sizeof(info);
-
-	return !bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_LINK_TYPE_XDP &&
-	       info.xdp.ifindex == ifindex;
-}
-
-/* Without the pin the link would go too, but at a time of the kernel's choosing. */
-static int detach_xdp(struct dataplane *d, uint32_t ifindex)
-{
-	char name[32], path[PATH_LEN];
-	int fd, err;
-
-	snprintf(name, sizeof(name), XDP_LINK "%u", ifindex);
-	err = pin_path(d, name, path);
-	if (err)
-		return err;
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	err = link_is_on(fd, ifindex) && bpf_link_detach(fd) ? -errno : 0;
-	close(fd);
-	return keep_first(err, unpin(d, name));
-}
-
-static int detach_tc(uint32_t ifindex)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
-	int err = bpf_tc_query(&hook, &opts);
-
-	if (err) /* no such device, no clsact there, or no filter of ours */
-		return err == -ENOENT || err == -ENODEV || err == -EINVAL ? 0 : err;
-	opts.prog_fd = 0;
-	opts.prog_id = 0;
-	opts.flags = 0;
-	return bpf_tc_detach(&hook, &opts);
-}
-
-/* XDP first: the other way round a decided packet would find nobody to deliver it. */
-int dataplane_detach(struct dataplane *d, uint32_t ifindex)
-{
-	int err = detach_xdp(d, ifindex);
-
-	return keep_first(err, detach_tc(ifindex));
-}
-
 static int unpin_all(struct dataplane *d)
 {
 	DIR *dir = opendir(d->pin_dir);
@@ -344,10 +282,10 @@ static int unpin_all(struct dataplane *d)
 		return errno == ENOENT ? 0 : -errno;
 	while ((e = readdir(dir)))
 		if (e->d_name[0] != '.')
-			err = keep_first(err, unpin(d, e->d_name));
+			err = dataplane_first(err, dataplane_unpin(d, e->d_name));
 	closedir(dir);
 	if (rmdir(d->pin_dir) && errno != ENOENT)
-		err = keep_first(err, -errno);
+		err = dataplane_first(err, -errno);
 	return err;
 }
 
@@ -357,458 +295,8 @@ int dataplane_teardown(struct dataplane *d)
 	int err = all ? 0 : -errno;
 
 	for (size_t i = 0; all && all[i].if_index; i++)
-		err = keep_first(err, dataplane_detach(d, all[i].if_index));
+		err = dataplane_first(err, dataplane_detach(d, all[i].if_index));
 	if (all)
 		if_freenameindex(all);
-	return keep_first(err, unpin_all(d));
-}
-
-/* ---- attaching ---- */
-
-static int attach_tc(const struct bpf_program *program, uint32_t ifindex)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY,
-		    .prog_fd = bpf_program__fd(program), .flags = BPF_TC_F_REPLACE);
-	int err = bpf_tc_hook_create(&hook);
-
-	if (err && err != -EEXIST)
-		return err;
-	return bpf_tc_attach(&hook, &opts);
-}
-
-static int update_xdp(const char *path, int program, uint32_t ifindex)
-{
-	int fd = bpf_obj_get(path), err = -ENOENT;
-
-	if (fd < 0)
-		return -errno;
-	if (link_is_on(fd, ifindex))
-		err = bpf_link_update(fd, program, NULL);
-	else if (unlink(path))
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-static int attach_xdp(struct dataplane *d, uint32_t ifindex)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
-	int program = bpf_program__fd(d->object->progs.xdp_steer), fd, err;
-	char name[32], path[PATH_LEN];
-
-	snprintf(name, sizeof(name), XDP_LINK "%u", ifindex);
-	err = pin_path(d, name, path);
-	if (err)
-		return err;
-	err = update_xdp(path, program, ifindex);
-	if (err != -ENOENT)
-		return err;
-	fd = bpf_link_create(program, (int)ifindex, BPF_XDP, &opts);
-	if (fd < 0)
-		return fd;
-	err = bpf_obj_pin(fd, path) ? -errno : 0;
-	close(fd);
-	return err;
-}
-
-static int device_type(uint32_t ifindex, unsigned short *type)
-{
-	struct ifreq request = { 0 };
-	int fd, err = 0;
-
-	if (!if_indextoname(ifindex, request.ifr_name))
-		return errno == ENXIO ? -ENODEV : -errno;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (ioctl(fd, SIOCGIFHWADDR, &request))
-		err = -errno;
-	close(fd);
-	if (!err)
-		*type = request.ifr_hwaddr.sa_family;
-	return err;
-}
-
-/* tc before XDP: from its first packet on XDP leaves decisions that tc must deliver. */
-int dataplane_attach_device(struct dataplane *d, uint32_t ifindex, enum dataplane_xdp xdp,
-			    bool *native)
-{
-	unsigned short type = 0;
-	bool ethernet;
-	int err = device_type(ifindex, &type);
-
-	if (err)
-		return err;
-	ethernet = type == ARPHRD_ETHER;
-	err = attach_tc(ethernet ? d->object->progs.tc_attachment : d->object->progs.tc_tunnel,
-			ifindex);
-	if (err)
-		return err;
-	if (xdp == DATAPLANE_XDP_OFF)
-		err = detach_xdp(d, ifindex);
-	else
-		err = ethernet ? attach_xdp(d, ifindex) : -EOPNOTSUPP;
-	*native = xdp != DATAPLANE_XDP_OFF && !err;
-	return xdp == DATAPLANE_XDP_AUTO ? 0 : err;
-}
-
-int dataplane_attach_tunnel(struct dataplane *d, uint32_t ifindex)
-{
-	return attach_tc(d->object->progs.tc_tunnel, ifindex);
-}
-
-/* ---- writing ---- */
-
-/* A hash that is full says E2BIG. Tries allocate in atomic context: under a burst that can fail. */
-static int update(const struct bpf_map *map, const void *key, const void *value)
-{
-	int err = -ENOMEM;
-
-	for (int i = 0; i < NO_MEMORY_TRIES && err == -ENOMEM; i++)
-		err = bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY) ? -errno : 0;
-	return err == -E2BIG ? -ENOSPC : err;
-}
-
-static int update_indexed(const struct bpf_map *map, uint32_t id, const void *value)
-{
-	if (id >= bpf_map__max_entries(map))
-		return -ENOSPC;
-	return update(map, &id, value);
-}
-
-static int delete(const struct bpf_map *map, const void *key)
-{
-	return bpf_map_delete_elem(bpf_map__fd(map), key) ? -errno : 0;
-}
-
-int dataplane_set_association(struct dataplane *d, const struct association_key *key,
-			      const struct association *value)
-{
-	return update(d->object->maps.associations, key, value);
-}
-
-int dataplane_delete_association(struct dataplane *d, const struct association_key *key)
-{
-	return delete (d->object->maps.associations, key);
-}
-
-static struct route_key_v4 key_v4(uint32_t table, const struct prefix *p)
-{
-	struct route_key_v4 key = { TABLE_BITS + p->len, table, 0 };
-
-	memcpy(&key.address, p->address.bytes, sizeof(key.address));
-	return key;
-}
-
-static struct route_key_v6 key_v6(uint32_t table, const struct prefix *p)
-{
-	struct route_key_v6 key = { .prefixlen = TABLE_BITS + p->len, .table = table };
-
-	memcpy(key.address, p->address.bytes, sizeof(key.address));
-	return key;
-}
-
-int dataplane_set_route(struct dataplane *d, uint32_t table, const struct prefix *p,
-			const struct route *value)
-{
-	struct route_key_v6 v6 = key_v6(table, p);
-	struct route_key_v4 v4 = key_v4(table, p);
-
-	if (p->address.family == AF_INET6)
-		return update(d->object->maps.routes_v6, &v6, value);
-	return update(d->object->maps.routes_v4, &v4, value);
-}
-
-int dataplane_delete_route(struct dataplane *d, uint32_t table, const struct prefix *p)
-{
-	struct route_key_v6 v6 = key_v6(table, p);
-	struct route_key_v4 v4 = key_v4(table, p);
-
-	if (p->address.family == AF_INET6)
-		return delete (d->object->maps.routes_v6, &v6);
-	return delete (d->object->maps.routes_v4, &v4);
-}
-
-int dataplane_set_group(struct dataplane *d, uint32_t id, const struct group *value)
-{
-	return update_indexed(d->object->maps.groups, id, value);
-}
-
-int dataplane_set_tunnel(struct dataplane *d, uint32_t id, const struct tunnel *value)
-{
-	return update_indexed(d->object->maps.tunnels, id, value);
-}
-
-int dataplane_set_device(struct dataplane *d, uint32_t attachment, const struct device *value)
-{
-	return update_indexed(d->object->maps.devices, attachment, value);
-}
-
-int dataplane_set_name(struct dataplane *d, enum name_kind kind, uint32_t id, const char *name)
-{
-	struct name_key key = { kind, id };
-	struct name value = { 0 };
-
-	if (strlen(name) >= sizeof(value.text))
-		return -ENAMETOOLONG;
-	strcpy(value.text, name);
-	return update(d->object->maps.names, &key, &value);
-}
-
-int dataplane_delete_name(struct dataplane *d, enum name_kind kind, uint32_t id)
-{
-	struct name_key key = { kind, id };
-
-	return delete (d->object->maps.names, &key);
-}
-
-/* ---- reading ---- */
-
-/*
- * Calls fn(key, value) for each entry. The next key is fetched before fn runs, so fn may delete the
- * entry that it is called for.
- */
-typedef int (*entry_fn)(const void *key, const void *value, void *data);
-
-static int each_entry(const struct bpf_map *map, void *key, void *next, void *value, entry_fn fn,
-		      void *data)
-{
-	int fd = bpf_map__fd(map), err = bpf_map_get_next_key(fd, NULL, key);
-	size_t size = bpf_map__key_size(map);
-
-	while (!err) {
-		bool found = !bpf_map_lookup_elem(fd, key, value);
-
-		err = bpf_map_get_next_key(fd, key, next);
-		if (found) {
-			int stop = fn(key, value, data);
-
-			if (stop)
-				return stop;
-		}
-		memcpy(key, next, size);
-	}
-	return err == -ENOENT ? 0 : err;
-}
-
-struct name_walk {
-	dataplane_name_fn fn;
-	void *data;
-};
-
-static int visit_name(const void *key, const void *value, void *data)
-{
-	const struct name_key *k = key;
-	const struct name *v = value;
-	struct name_walk *w = data;
-
-	if (k->kind == NAME_COOKIE)
-		return 0;
-	return w->fn((enum name_kind)k->kind, k->id, v->text, w->data);
-}
-
-int dataplane_each_name(struct dataplane *d, dataplane_name_fn fn, void *data)
-{
-	struct name_walk w = { fn, data };
-	struct name_key key, next;
-	struct name value;
-
-	return each_entry(d->object->maps.names, &key, &next, &value, visit_name, &w);
-}
-
-struct route_walk {
-	dataplane_route_fn fn;
-	void *data;
-};
-
-static int visit_route_v4(const void *key, const void *value, void *data)
-{
-	const struct route_key_v4 *k = key;
-	struct route_walk *w = data;
-	struct prefix p = { .address.family = AF_INET };
-
-	p.len = (uint8_t)(k->prefixlen - TABLE_BITS);
-	memcpy(p.address.bytes, &k->address, sizeof(k->address));
-	return w->fn(k->table, &p, value, w->data);
-}
-
-static int visit_route_v6(const void *key, const void *value, void *data)
-{
-	const struct route_key_v6 *k = key;
-	struct route_walk *w = data;
-	struct prefix p = { .address.family = AF_INET6 };
-
-	p.len = (uint8_t)(k->prefixlen - TABLE_BITS);
-	memcpy(p.address.bytes, k->address, sizeof(k->address));
-	return w->fn(k->table, &p, value, w->data);
-}
-
-int dataplane_each_route(struct dataplane *d, dataplane_route_fn fn, void *data)
-{
-	struct route_walk w = { fn, data };
-	struct route_key_v4 key4, next4;
-	struct route_key_v6 key6, next6;
-	struct route value;
-	int err = each_entry(d->object->maps.routes_v4, &key4, &next4, &value, visit_route_v4, &w);
-
-	if (err)
-		return err;
-	return each_entry(d->object->maps.routes_v6, &key6, &next6, &value, visit_route_v6, &w);
-}
-
-struct association_walk {
-	dataplane_association_fn fn;
-	void *data;
-};
-
-static int visit_association(const void *key, const void *value, void *data)
-{
-	struct association_walk *w = data;
-
-	return w->fn(key, value, w->data);
-}
-
-int dataplane_each_association(struct dataplane *d, dataplane_association_fn fn, void *data)
-{
-	struct association_walk w = { fn, data };
-	struct association_key key, next;
-	struct association value;
-
-	return each_entry(d->object->maps.associations, &key, &next, &value, visit_association, &w);
-}
-
-int dataplane_get_group(struct dataplane *d, uint32_t id, struct group *out)
-{
-	return bpf_map_lookup_elem(bpf_map__fd(d->object->maps.groups), &id, out) ? -errno : 0;
-}
-
-/* ---- counters ---- */
-
-static int add_counter(struct dataplane *d, const struct bpf_map *map, uint32_t index,
-		       struct counter *sum)
-{
-	if (bpf_map_lookup_elem(bpf_map__fd(map), &index, d->per_cpu))
-		return -errno;
-	for (int cpu = 0; cpu < d->cpus; cpu++) {
-		sum->packets += d->per_cpu[cpu].packets;
-		sum->bytes += d->per_cpu[cpu].bytes;
-	}
-	return 0;
-}
-
-static int zero_counter(struct dataplane *d, const struct bpf_map *map, uint32_t index)
-{
-	memset(d->per_cpu, 0, (size_t)d->cpus * sizeof(*d->per_cpu));
-	return bpf_map_update_elem(bpf_map__fd(map), &index, d->per_cpu, BPF_ANY) ? -errno : 0;
-}
-
-int dataplane_reason_counters(struct dataplane *d, uint32_t attachment, struct counter *out)
-{
-	struct counter sums[REASON_COUNT] = { 0 };
-
-	for (uint32_t reason = 0; reason < REASON_COUNT; reason++) {
-		int err = add_counter(d, d->object->maps.reason_counters,
-				      attachment * REASON_COUNT + reason, &sums[reason]);
-
-		if (err)
-			return err;
-	}
-	memcpy(out, sums, sizeof(sums));
-	return 0;
-}
-
-int dataplane_tunnel_counters(struct dataplane *d, uint32_t tunnel, struct counter *out)
-{
-	struct counter sums[DIRECTIONS] = { 0 };
-
-	for (uint32_t direction = 0; direction < DIRECTIONS; direction++) {
-		int err = add_counter(d, d->object->maps.tunnel_counters,
-				      tunnel * DIRECTIONS + direction, &sums[direction]);
-
-		if (err)
-			return err;
-	}
-	memcpy(out, sums, sizeof(sums));
-	return 0;
-}
-
-/* What came from the attachment left the programs by some reason: the sum is what came in. */
-int dataplane_device_counters(struct dataplane *d, uint32_t attachment, struct counter *out)
-{
-	struct counter reasons[REASON_COUNT], sums[DIRECTIONS] = { 0 };
-	int err = dataplane_reason_counters(d, attachment, reasons);
-
-	if (!err)
-		err = add_counter(d, d->object->maps.device_counters, attachment,
-				  &sums[DIRECTION_OUT]);
-	if (err)
-		return err;
-	for (unsigned reason = 0; reason < REASON_COUNT; reason++) {
-		sums[DIRECTION_IN].packets += reasons[reason].packets;
-		sums[DIRECTION_IN].bytes += reasons[reason].bytes;
-	}
-	memcpy(out, sums, sizeof(sums));
-	return 0;
-}
-
-int dataplane_reset_attachment(struct dataplane *d, uint32_t attachment)
-{
-	int err = zero_counter(d, d->object->maps.device_counters, attachment);
-
-	for (uint32_t reason = 0; !err && reason < REASON_COUNT; reason++)
-		err = zero_counter(d, d->object->maps.reason_counters,
-				   attachment * REASON_COUNT + reason);
-	return err;
-}
-
-int dataplane_reset_tunnel(struct dataplane *d, uint32_t tunnel)
-{
-	int err = 0;
-
-	for (uint32_t direction = 0; !err && direction < DIRECTIONS; direction++)
-		err = zero_counter(d, d->object->maps.tunnel_counters,
-				   tunnel * DIRECTIONS + direction);
-	return err;
-}
-
-/* ---- explain ---- */
-
-/* A frame without a destination address is meant for the gateway. */
-static int address_to_us(struct dataplane *d, const struct association_key *in, uint8_t *frame)
-{
-	static const uint8_t none[6];
-	struct association a;
-
-	if (bpf_map_lookup_elem(bpf_map__fd(d->object->maps.associations), in, &a))
-		return -errno;
-	if (!memcmp(frame, none, sizeof(none)))
-		memcpy(frame, a.mac, sizeof(a.mac));
-	return 0;
-}
-
-int dataplane_explain(struct dataplane *d, const struct association_key *in, const void *frame,
-		      size_t len, struct explain *answer)
-{
-	struct {
-		struct explain header;
-		uint8_t frame[EXPLAIN_MAX];
-	} packet = { .header.in = *in };
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = &packet, .data_out = &packet,
-		    .data_size_in = (uint32_t)(sizeof(packet.header) + len),
-		    .data_size_out = sizeof(packet), .repeat = 1);
-	int err;
-
-	if (len < ETH_HEADER_LEN || len > sizeof(packet.frame))
-		return -EMSGSIZE;
-	memcpy(packet.frame, frame, len);
-	err = address_to_us(d, in, packet.frame);
-	if (err)
-		return err;
-	if (bpf_prog_test_run_opts(bpf_program__fd(d->object->progs.explain), &run))
-		return -errno;
-	if (run.retval != XDP_PASS)
-		return -EINVAL;
-	*answer = packet.header;
-	return 0;
+	return dataplane_first(err, unpin_all(d));
 }

@@ -18,6 +18,16 @@ struct dataplane {
 	struct counter *per_cpu; /* room for one value of a per-CPU map */
 };
 
+/* dataplane.c: where a pin of this name is; removes it (0 where there is none). 0 or -errno. */
+int dataplane_pin_path(const struct dataplane *d, const char *name, char out[PATH_LEN]);
+int dataplane_unpin(const struct dataplane *d, const char *name);
+
+/* Of two results the one that failed first. */
+static inline int dataplane_first(int err, int next)
+{
+	return err ? err : next;
+}
+
 /* dataplane_shared.c: the maps that are memory of this process too. 0 or -errno. */
 int dataplane_share(struct dataplane *d);
 void dataplane_unshare(struct dataplane *d);
