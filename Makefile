@@ -21,7 +21,7 @@ LIBS     = $(shell pkg-config --libs $(PKGS))
 WARN     = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS  ?= -O2 -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(WARN) $(CFLAGS) \
-	     -Iinclude -I$(BUILD) $(PKG_CFLAGS)
+	     -pthread -Iinclude -I$(BUILD) $(PKG_CFLAGS)
 BPF_CFLAGS = -std=gnu11 -O2 -g -mcpu=v3 -target bpf -Wall -Wextra -Werror -D__TARGET_ARCH_$(ARCH) \
 	     -Iinclude -Ibpf -idirafter /usr/include/$(shell uname -m)-linux-gnu
 

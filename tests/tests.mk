@@ -30,8 +30,12 @@ $(T)/espalierd-replay: $(DAEMON_OBJECTS) $(BUILD)/user/io/replay_xfrm_backend.o 
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # Says to that daemon what the kernel would say about SAs and policies.
-$(T)/xfrm_event: tests/tools/xfrm_event.c tests/tools/xfrm_messages.h $(ARCHIVES)
+$(T)/xfrm_event: tests/tools/xfrm_event.c $(wildcard tests/tools/*.h) $(ARCHIVES)
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -o $@ $< $(ARCHIVES) -lmnl
+
+# From such a message to the maps, in microseconds.
+$(T)/reaction: tests/tools/reaction.c $(wildcard tests/tools/*.h) $(ARCHIVES)
+	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -o $@ $< $(ARCHIVES) -lmnl -lbpf
 
 # A stream of numbered packets through a gateway in namespaces.
 $(T)/stream: tests/tools/stream.c
@@ -46,7 +50,7 @@ test: deps ## all four tiers; closes with "N passed, N failed"
 test-unit: $(UNIT) $(FUZZ) $(BUILD)/espalier ## core and wire, the command line, a short fuzz run
 	@BUILD=$(BUILD) tests/run unit 120 $(UNIT) $(CLI_TESTS) $(FUZZ:%='tests/fuzz/run 20 %')
 
-test-netns: $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event $(T)/stream ## the real daemon in network namespaces of this host
+test-netns: $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event $(T)/stream $(T)/reaction ## the real daemon in network namespaces of this host
 	@BUILD=$(BUILD) tests/run netns 300 $(NETNS_TESTS)
 
 test-vm: ## real strongSwan and real ESP in a virtual machine

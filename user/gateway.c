@@ -28,12 +28,14 @@ void gateway_log(int priority, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
+	flockfile(stderr); /* the sentry logs too */
 	if (getenv("JOURNAL_STREAM"))
 		fprintf(stderr, "<%d>", priority);
 	else
 		fprintf(stderr, "espalierd: ");
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
+	funlockfile(stderr);
 	va_end(args);
 }
 
@@ -344,6 +346,8 @@ static int open_xfrm(struct gateway *g)
 
 	if (!err)
 		err = xfrm_open(&options, &g->xfrm, &why);
+	if (!err)
+		err = sentry_open(g->dataplane, &options, &g->sentry, &why);
 	if (err)
 		gateway_log(LOG_ERR, "cannot follow Phase 2: %s", why);
 	return err;
@@ -418,8 +422,7 @@ static int open_event(struct gateway *g)
 	return err < 0 ? err : 0;
 }
 
-/* From here on only what a running gateway needs: links, routes, programs and maps. */
-static int drop_privileges(void)
+int gateway_drop_privileges(void)
 {
 	capng_clear(CAPNG_SELECT_BOTH);
 	if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
@@ -501,6 +504,7 @@ static void close_all(struct gateway *g)
 	change_free(g);
 	stats_free(g);
 	control_close(g->control);
+	sentry_close(g->sentry);
 	xfrm_close(g->xfrm);
 	phase2_free(g->phase2);
 	dataplane_close(g->dataplane);
@@ -537,7 +541,7 @@ static int serve(struct gateway *g)
 	if (!err)
 		err = start(g);
 	if (!err)
-		err = drop_privileges();
+		err = gateway_drop_privileges();
 	if (err) {
 		gateway_log(LOG_ERR, "not started: %s", strerror(-err));
 		undo_start(g);

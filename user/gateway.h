@@ -23,6 +23,7 @@
 #include "core/ids.h"
 #include "core/phase2.h"
 #include "core/rib.h"
+#include "gateway_sentry.h"
 #include "core/tunnel.h"
 #include "io/control.h"
 #include "io/dataplane.h"
@@ -106,6 +107,7 @@ struct gateway {
 	struct host *host;
 	struct xfrm_socket *xfrm;
 	struct phase2 *phase2;
+	struct sentry *sentry; /* writes the liveness words */
 	struct control *control;
 
 	sd_event_source *update_timer; /* gateway_update() is due */
@@ -125,6 +127,10 @@ int gateway_cleanup(const struct gateway_options *options);
 __attribute__((format(printf, 2, 3))) void gateway_log(int priority, const char *format, ...);
 __attribute__((format(printf, 2, 3))) void gateway_alarm(struct gateway *g, const char *format,
 							 ...);
+
+/* Of the calling thread: what is left is what a running gateway needs, links, routes, programs and
+ * maps. 0 or -EPERM. */
+int gateway_drop_privileges(void);
 
 /* Decides anew and makes dataplane and kernel follow. Safe to repeat: touches what differs. */
 int gateway_update(struct gateway *g);

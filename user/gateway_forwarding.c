@@ -189,7 +189,7 @@ void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live)
 	if (!t->located)
 		return;
 	t->live = live && t->ifindex;
-	dataplane_set_live(g->dataplane, t->id, t->live);
+	sentry_set_live(g->sentry, t->id, t->live);
 	for (uint32_t id = 0; id < g->groups.limit; id++)
 		if (groups_has_tunnel(&g->groups, id, t->id) &&
 		    groups_refresh(&g->groups, id, is_live, g))

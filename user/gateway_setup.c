@@ -53,10 +53,11 @@ static void forget_id(struct gateway *g, enum name_kind kind, uint32_t id)
 
 	dataplane_delete_name(g->dataplane, kind, id);
 	if (kind == NAME_TUNNEL) {
-		dataplane_set_live(g->dataplane, id, false);
+		sentry_set_live(g->sentry, id, false);
 		dataplane_set_tunnel(g->dataplane, id, &no_tunnel);
 		dataplane_reset_tunnel(g->dataplane, id);
 		phase2_unwatch(g->phase2, id);
+		sentry_unwatch(g->sentry, id);
 	}
 	if (kind == NAME_ATTACHMENT) {
 		dataplane_set_device(g->dataplane, id, &no_device);
@@ -243,8 +244,11 @@ int setup_watch(struct gateway *g, const struct setup *before)
 		if (!t->used)
 			continue;
 		was = tunnel_before(before, c->name);
-		if (!was || !same_watch(was, c))
-			err = phase2_watch(g->phase2, t->id, &watch, gateway_now(g));
+		if (was && same_watch(was, c))
+			continue;
+		err = phase2_watch(g->phase2, t->id, &watch, gateway_now(g));
+		if (!err)
+			err = sentry_watch(g->sentry, t->id, &watch);
 	}
 	/* At the first start the SAs come next, and the changes with them. */
 	while (before && phase2_take_change(g->phase2, &change))

@@ -81,6 +81,8 @@ int tunnels_resync(struct gateway *g)
 	int err =
 		xfrm_resync(g->xfrm, g->phase2, gateway_now(g), gateway_tunnel_changed, g, &drift);
 
+	if (!err)
+		err = sentry_resync(g->sentry);
 	if (err)
 		gateway_log(LOG_ERR,
 			    "cannot read SAs from the kernel, the last known ones stay: %s",

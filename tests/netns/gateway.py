@@ -234,9 +234,8 @@ class Gateway:
         run([f"{BUILD}/tests/xfrm_event", REPLAY, *words])
 
     def sas(self, command, number, *more):
-        self.xfrm(command, *more, "--if-id", str(100 + number), "--local", f"198.51.100.{number}",
-                  "--remote", f"203.0.113.{9 + number}", "--spi-in", f"0x{number}01", "--spi-out", f"0x{number}02",
-                  "--inside", "46")
+        self.xfrm(command, "--inside", "46", "--if-id", str(100 + number), "--local", f"198.51.100.{number}",
+                  "--remote", f"203.0.113.{9 + number}", "--spi-in", f"0x{number}01", "--spi-out", f"0x{number}02", *more)
 
     def up(self, number):
         self.sas("up", number)

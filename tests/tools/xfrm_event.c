@@ -11,10 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#include "replay_socket.h"
 #include "xfrm_messages.h"
 
 static const char usage[] =
@@ -60,7 +59,7 @@ static struct options o = {
 	.inside = "4",
 };
 
-static int fd;
+static int fd, second = -1; /* the daemon's subscribers, or its journal */
 
 static _Noreturn void die(const char *what)
 {
@@ -80,11 +79,7 @@ static void open_journal(void)
 
 static void connect_to_daemon(void)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-
-	snprintf(to.sun_path, sizeof(to.sun_path), "%s", o.socket);
-	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)))
+	if (replay_connect(o.socket, &fd, &second))
 		die(o.socket);
 }
 
@@ -96,6 +91,8 @@ static void emit(size_t len)
 
 	if (o.silent)
 		nlh->nlmsg_flags |= NLM_F_MULTI;
+	if (second >= 0 && write(second, buf, len) != (ssize_t)len)
+		die(o.socket);
 	if (write(fd, buf, len) != (ssize_t)len)
 		die(o.socket);
 }
@@ -150,24 +147,12 @@ static void put_keyless(enum xfrm_direction d, uint32_t spi)
 	emit(message_sa(buf, XFRM_MSG_NEWSA, &s));
 }
 
-/* The kernel's index has the direction in its low three bits. */
 static struct xfrm_policy policy(enum xfrm_policy_direction d, uint8_t family, uint32_t spi)
 {
 	bool in = d != XFRM_DIR_OUT;
-	struct xfrm_policy p = {
-		.index = o.if_id * 16 + (family == AF_INET6) * 8 + d,
-		.direction = (uint8_t)d,
-		.if_id = o.if_id,
-		.priority = 399999,
-		.family = family,
-		.source = { { .family = family }, 0 },
-		.destination = { { .family = family }, 0 },
-		.template_count = 1,
-		.templates = { { in ? o.remote : o.local, in ? o.local : o.remote, in ? 0 : spi, 1,
-				 IPPROTO_ESP, XFRM_MODE_TUNNEL } },
-	};
 
-	return p;
+	return message_tunnel_policy(o.if_id, d, family, in ? &o.remote : &o.local,
+				     in ? &o.local : &o.remote, in ? 0 : spi);
 }
 
 static void each_family(uint16_t type, enum xfrm_policy_direction d, uint32_t spi)

@@ -232,6 +232,24 @@ static inline void message_put_policy_extra(struct nlmsghdr *nlh, const struct x
 	message_put_if_id(nlh, p->if_id);
 }
 
+/* For everything through one tunnel. The kernel's index has the direction in its low three bits. */
+MAYBE struct xfrm_policy message_tunnel_policy(uint32_t if_id, enum xfrm_policy_direction d,
+					       uint8_t family, const struct address *from,
+					       const struct address *to, uint32_t spi)
+{
+	return (struct xfrm_policy){
+		.index = if_id * 16 + (family == AF_INET6) * 8 + d,
+		.direction = (uint8_t)d,
+		.if_id = if_id,
+		.priority = 399999,
+		.family = family,
+		.source = { { .family = family }, 0 },
+		.destination = { { .family = family }, 0 },
+		.template_count = 1,
+		.templates = { { *from, *to, spi, 1, IPPROTO_ESP, XFRM_MODE_TUNNEL } },
+	};
+}
+
 /* NEWPOLICY, UPDPOLICY. */
 MAYBE size_t message_policy(void *buf, uint16_t type, const struct xfrm_policy *p)
 {

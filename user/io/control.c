@@ -90,10 +90,16 @@ static void client_free(struct client *client)
 	free(client);
 }
 
+/* From now on, which is not the loop's time when the answer took long. */
 static int client_alive(struct client *client)
 {
-	int err = sd_event_source_set_time_relative(client->timer, CONTROL_TIMEOUT_S * SECOND);
+	struct timespec now;
+	int err;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	err = sd_event_source_set_time(client->timer, (uint64_t)now.tv_sec * SECOND +
+							      (uint64_t)now.tv_nsec / 1000 +
+							      CONTROL_TIMEOUT_S * SECOND);
 	return err < 0 ? err : sd_event_source_set_enabled(client->timer, SD_EVENT_ONESHOT);
 }
 
@@ -165,6 +171,7 @@ static int client_answer(struct client *client, char *text)
 	}
 	client->out = text;
 	client->out_room = client->out_len;
+	client_alive(client);
 	return sd_event_source_set_io_events(client->io,
 					     EPOLLOUT | (client->subscribed ? EPOLLIN : 0));
 }
@@ -342,6 +349,9 @@ static int client_watch(struct client *client)
 		err = sd_event_add_time_relative(event, &client->timer, CLOCK_MONOTONIC,
 						 CONTROL_TIMEOUT_S * SECOND, SECOND, on_timeout,
 						 client);
+	/* What waits to be read is read first. */
+	if (err >= 0)
+		err = sd_event_source_set_priority(client->timer, CONTROL_PRIORITY + 1);
 	return err < 0 ? err : 0;
 }
 

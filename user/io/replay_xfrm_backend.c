@@ -7,6 +7,9 @@
  * this back end keeps the SAs and policies that the messages made, and answers dumps from them.
  *  - A message with NLM_F_MULTI, as in a dump, changes that state without notifying: a larval SA,
  * or whatever was lost.
+ *  - The second subscriber of a process has a socket of its own, PATH.2: who sends, sends to both,
+ * to that one first (so does the kernel: it begins with the last one that subscribed). The first
+ * one keeps the journal.
  *  - NLMSG_OVERRUN is an overrun of the socket buffer.
  * A kernel's state outlives a daemon: all messages are also written to PATH.journal and read from
  * there at the start. Tests that change SAs while no daemon runs append to it.
@@ -27,6 +30,7 @@
 
 #define DATAGRAM_MAX (64 << 10)
 #define PROTO_ANY    255
+#define PATH_MAX_LEN (sizeof(((struct sockaddr_un *)0)->sun_path))
 
 /* An SA or a policy that exists, as the message that made it. */
 struct fact {
@@ -37,6 +41,7 @@ struct fact {
 struct xfrm_socket {
 	int fd;
 	int journal;
+	bool keeps_journal;
 	struct fact *facts;
 	_Alignas(8) char buf[DATAGRAM_MAX];
 };
@@ -166,6 +171,8 @@ static int read_messages(struct xfrm_socket *s, const char *buf, size_t len, xfr
 
 static int remember(struct xfrm_socket *s, const char *buf, size_t len)
 {
+	if (!s->keeps_journal)
+		return 0;
 	return write(s->journal, buf, len) == (ssize_t)len ? 0 : -EIO;
 }
 
@@ -187,7 +194,7 @@ static int read_journal(struct xfrm_socket *s)
 
 static int open_journal(struct xfrm_socket *s, const char *path)
 {
-	char name[sizeof(((struct sockaddr_un *)0)->sun_path) + 16];
+	char name[PATH_MAX_LEN + 16];
 
 	snprintf(name, sizeof(name), "%s.journal", path);
 	s->journal = open(name, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -225,10 +232,23 @@ static int open_socket(struct xfrm_socket *s, const char *path)
 	return 0;
 }
 
+static int open_subscriber(struct xfrm_socket *s, const char *path, unsigned number)
+{
+	char name[PATH_MAX_LEN + 16];
+	int err = path ? open_journal(s, path) : -EINVAL;
+
+	if (err)
+		return err;
+	s->keeps_journal = number == 1;
+	if (number > 1)
+		snprintf(name, sizeof(name), "%s.%u", path, number);
+	return open_socket(s, number > 1 ? name : path);
+}
+
 static int replay_open(const struct xfrm_options *options, struct xfrm_socket **out,
 		       const char **why)
 {
-	const char *path = getenv("ESPALIER_XFRM_REPLAY");
+	static unsigned subscribers;
 	struct xfrm_socket *s = calloc(1, sizeof(*s));
 	int err;
 
@@ -237,9 +257,7 @@ static int replay_open(const struct xfrm_options *options, struct xfrm_socket **
 	if (!s)
 		return -ENOMEM;
 	s->fd = s->journal = -1;
-	err = path ? open_journal(s, path) : -EINVAL;
-	if (!err)
-		err = open_socket(s, path);
+	err = open_subscriber(s, getenv("ESPALIER_XFRM_REPLAY"), ++subscribers);
 	if (err) {
 		replay_close(s);
 		return err;

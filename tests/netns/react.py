@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+A tunnel that falls while the daemon has its hands full, on the ground of gateway.py: the liveness word does not wait.
+"""
+import json
+import os
+import subprocess
+import sys
+import traceback
+
+import gateway as ground
+from gateway import (BUILD, CONFIG, PINS, REPLAY, SOCKET, STATE, Gateway, run, wait_for)
+
+ROUTES = 100_000
+GENEROUS_US = 50_000  # a machine with other things to do; make bench-failover says what it takes
+TUNNEL = "one,101,198.51.100.1,203.0.113.10,0x102"
+
+YAML = """
+gateway: { limits: none, hold_down: 0 }
+transit_router:
+  tables:
+    main: { learn: [vpc-a, dc-1] }
+attachments:
+  vpc-a: { type: vpc, device: eth1, cidrs: [10.1.0.0/24], association: main }
+  dc-1:  { type: vpn, connection: dc-1, association: main }
+customer_gateways:
+  dc-1: { addresses: [203.0.113.10, 203.0.113.11] }
+connections:
+  dc-1:
+    customer_gateway: dc-1
+    vrf: false
+    routes: [%s]
+    tunnels:
+      - { name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10 }
+      - { name: two, if_id: 102, device: tun102, local_address: 198.51.100.2, remote_address: 203.0.113.11 }
+"""
+G = None
+
+
+def write(path, first, count):
+    routes = (f"{first + (n >> 16)}.{n >> 8 & 255}.{n & 255}.0/24" for n in range(count))
+    with open(path, "w") as f:
+        f.write(YAML % ", ".join(routes))
+    return path
+
+
+def reaction(*words):
+    done = subprocess.run([f"{BUILD}/tests/reaction", PINS, REPLAY, *map(str, words)], text=True, capture_output=True,
+                          timeout=200)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def word(tunnel):
+    return reaction("word", tunnel)
+
+
+def up(tunnel):
+    G.sas("up", tunnel, "--inside", "4")
+
+
+def down(tunnel, *more):
+    G.sas("down", tunnel, "--inside", "4", *more)
+
+
+def answers_within(seconds):
+    try:
+        subprocess.run([f"{BUILD}/espalier", "-s", SOCKET, "status"], stdout=subprocess.DEVNULL, timeout=seconds)
+        return True
+    except subprocess.TimeoutExpired:
+        return False
+
+
+# ---- the stories ---------------------------------------------------------------------------------------------------
+
+def the_sentry_has_no_more_privileges_than_the_controller():
+    pid = str(G.daemon.pid)
+    threads = os.listdir(f"/proc/{pid}/task")
+    assert len(threads) == 2, threads
+    capabilities = {tuple(x for x in open(f"/proc/{pid}/task/{t}/status") if x.startswith("Cap")) for t in threads}
+    assert len(capabilities) == 1, capabilities
+
+
+def during_an_apply_of_100_000_routes_a_fall_does_not_wait():
+    other = write(f"{STATE}/other.yaml", 40, ROUTES)
+    apply = subprocess.Popen([f"{BUILD}/espalier", "-s", SOCKET, "apply", other], stdout=subprocess.DEVNULL)
+    wait_for("the daemon is busy", lambda: not answers_within(0.1))
+    took = reaction("falls", 20, 2000, TUNNEL)["us"]
+    assert apply.poll() is None, "the apply ended before the falls: nothing was shown"
+    print(f"# microseconds: {sorted(took)}", flush=True)
+    assert max(took) < GENEROUS_US, took
+    assert apply.wait(120) == 0
+    wait_for("the controller has followed", lambda: G.live(1) and word("one") == 1)
+
+
+def during_a_withdrawal_of_100_000_routes_a_fall_does_not_wait():
+    down(1)
+    down(2)
+    wait_for("the daemon is busy", lambda: not answers_within(0.05))
+    up(1)
+    took = reaction("falls", 20, 1000, TUNNEL)["us"]
+    print(f"# microseconds: {sorted(took)}", flush=True)
+    assert max(took) < GENEROUS_US, took
+    up(2)
+    wait_for("the controller has followed", lambda: G.live(1) and word("one") == 1)
+
+
+def a_tunnel_that_the_controller_does_not_want_stays_out_of_use():
+    run("ip link set tun101 down")
+    wait_for("the tunnel without device is not used", lambda: not G.live(1) and word("one") == 0)
+    down(1)
+    up(1)
+    wait_for("its SAs are back", lambda: G.cli("show", "tunnels")[0]["state"] == "up")
+    assert word("one") == 0
+    run("ip link set tun101 up")
+    wait_for("the tunnel is used again", lambda: G.live(1) and word("one") == 1)
+
+
+def messages_that_were_lost_are_made_good():
+    down(1, "--silent")
+    assert word("one") == 1
+    G.xfrm("overrun")
+    wait_for("the fall is seen", lambda: word("one") == 0 and not G.live(1))
+    up(1)
+    wait_for("the word follows", lambda: word("one") == 1)
+
+
+STORIES = [
+    the_sentry_has_no_more_privileges_than_the_controller, during_an_apply_of_100_000_routes_a_fall_does_not_wait,
+    during_a_withdrawal_of_100_000_routes_a_fall_does_not_wait,
+    a_tunnel_that_the_controller_does_not_want_stays_out_of_use, messages_that_were_lost_are_made_good,
+]
+
+
+def prepare():
+    global G
+    G = ground.G = Gateway()
+    # A kernel does not wait for who listens; a datagram socket would, after 10 messages.
+    run("sysctl -qw net.unix.max_dgram_qlen=100000")
+    write(CONFIG, 20, 1000)
+    G.start()
+    up(1)
+    up(2)
+    wait_for("both tunnels are up", lambda: G.live(1) and G.live(2))
+
+
+def main():
+    failed = 0
+    prepare()
+    for story in STORIES:
+        try:
+            story()
+            print(f"ok {story.__name__}", flush=True)
+        except Exception as why:  # a story's failure is reported, and the next one told
+            failed += 1
+            print(f"not ok {story.__name__}: {why}", flush=True)
+            if not isinstance(why, AssertionError):
+                traceback.print_exc()
+    if failed:
+        print(open(f"{STATE}/log").read()[-8000:], file=sys.stderr)
+    if G.daemon.poll() is None:
+        G.daemon.kill()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
