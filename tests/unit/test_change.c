@@ -9,6 +9,8 @@
 #include "core/runtime.h"
 #include "wire/config_emit.h"
 
+#define EVERYTHING "tests/unit/data/everything.yaml"
+
 static const char base[] =
 	"gateway: { flow_hash: l4 }\n"
 	"transit_router:\n"
@@ -333,6 +335,41 @@ static void a_plan_leaves_something_out(void **state)
 	}
 }
 
+static void a_plan_leaves_out_how_bgp_is_spoken(void **state)
+{
+	static const char *const edits[][3] = {
+		{ "[ipv6]", "[ipv4, ipv6]", "address_families ipv6 -> ipv4 ipv6" },
+		{ "keepalive: 2s", "keepalive: 1s", "keepalive 2 -> 1" },
+		{ "hold_time: 6s", "hold_time: 7s", "hold_time 6 -> 7" },
+		{ "interval: 50ms", "interval: 60ms", "bfd interval 50 -> 60" },
+		{ "multiplier: 5", "multiplier: 6", "bfd multiplier 5 -> 6" },
+		{ "restart_time: 4095s", "restart_time: 5s", "restart_time 4095 -> 5" },
+		{ "stale_time: 1s", "stale_time: 2s", "stale_time 1 -> 2" },
+		{ "graceful_restart: { restart_time: 4095s, stale_time: 1s }",
+		  "graceful_restart: off", "graceful_restart true -> false" },
+		{ "bfd: { interval: 50ms, multiplier: 5 }", "bfd: off", "bfd true -> false" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(edits) / sizeof(*edits); i++) {
+		char *text = read_whole(EVERYTHING, NULL);
+		struct checked was = check_text(text), is;
+		struct plan plan;
+
+		text = replaced(text, edits[i][0], edits[i][1]);
+		is = check_text(text);
+		expect_no_errors(&is);
+		assert_int_equal(plan_build(&was.config, &is.config, &plan), 0);
+		assert_int_equal(plan.count, 1);
+		if (!strstr(plan.list[0].what, edits[i][2]))
+			fail_msg("%s", plan.list[0].what);
+		plan_free(&plan);
+		free(text);
+		checked_free(&was);
+		checked_free(&is);
+	}
+}
+
 /* ---- what is exported ---- */
 
 static const char everything[] =
@@ -361,7 +398,9 @@ static const char everything[] =
 	"connections:\n"
 	"  1e3:\n"
 	"    customer_gateway: 'true'\n"
-	"    bgp: { local_asn: 65000 }\n"
+	"    bgp: { local_asn: 65000, address_families: [ipv4, ipv6], keepalive: 1s, hold_time: "
+	"3s,\n"
+	"           bfd: { interval: 1s, multiplier: 9 }, graceful_restart: off }\n"
 	"    routes: [10.50.0.0/16]\n"
 	"    allow_mixed_routing: true\n"
 	"    table: 77\n"
@@ -402,10 +441,16 @@ static void expect_round_trip(const char *given, size_t given_len)
 
 static void an_export_is_not_what_runs(void **state)
 {
+	char *text;
+	size_t len;
+
 	(void)state;
 	expect_round_trip(base, strlen(base));
 	expect_round_trip(everything, strlen(everything));
 	expect_round_trip("gateway: {}\n", 12);
+	text = read_whole(EVERYTHING, &len);
+	expect_round_trip(text, len);
+	free(text);
 }
 
 static void the_example_cannot_be_exported(void **state)
@@ -429,6 +474,7 @@ int main(void)
 		cmocka_unit_test(a_customer_gateway_or_the_hash_changes_under_a_running_gateway),
 		cmocka_unit_test(a_new_name_is_a_new_customer_gateway),
 		cmocka_unit_test(a_forbidden_route_comes_in_at_run_time),
+		cmocka_unit_test(a_plan_leaves_out_how_bgp_is_spoken),
 		cmocka_unit_test(a_connection_with_bgp_gets_a_static_route),
 		cmocka_unit_test(a_table_gets_a_route_twice_or_one_that_contradicts),
 		cmocka_unit_test(routes_of_run_time_meet_the_next_file),

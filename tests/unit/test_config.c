@@ -117,6 +117,15 @@ static void a_default_is_not_what_the_manual_says(void **state)
 	assert_true(connection->vrf);
 	assert_int_equal(connection->kernel_table, 1001);
 	assert_int_equal(connection->bgp_quota, 0);
+	assert_int_equal(config_bgp_families(c, &connection->bgp), BGP_IPV4);
+	assert_int_equal(connection->bgp.keepalive_s, 10);
+	assert_int_equal(connection->bgp.hold_time_s, 30);
+	assert_true(connection->bgp.bfd.enabled);
+	assert_int_equal(connection->bgp.bfd.interval_ms, 300);
+	assert_int_equal(connection->bgp.bfd.multiplier, 3);
+	assert_true(connection->bgp.graceful_restart.enabled);
+	assert_int_equal(connection->bgp.graceful_restart.restart_s, 120);
+	assert_int_equal(connection->bgp.graceful_restart.stale_s, 360);
 	assert_string_equal(connection->tunnels[0].name, "dc-1-1");
 	assert_string_equal(connection->tunnels[1].name, "dc-1-2");
 	for (int i = 0; i < 2; i++) {
@@ -171,13 +180,27 @@ static void check_health_check(const struct config_health_check *h)
 	assert_int_equal(h->on_failure, ON_FAILURE_RESERVE_ROUTE);
 }
 
+static void check_bgp(const struct config_bgp *bgp)
+{
+	assert_int_equal(bgp->local_asn, 4200000000);
+	assert_int_equal(bgp->families, BGP_IPV6);
+	assert_int_equal(bgp->keepalive_s, 2);
+	assert_int_equal(bgp->hold_time_s, 6);
+	assert_true(bgp->bfd.enabled);
+	assert_int_equal(bgp->bfd.interval_ms, 50);
+	assert_int_equal(bgp->bfd.multiplier, 5);
+	assert_true(bgp->graceful_restart.enabled);
+	assert_int_equal(bgp->graceful_restart.restart_s, 4095);
+	assert_int_equal(bgp->graceful_restart.stale_s, 1);
+}
+
 static void check_connections(const struct config *c)
 {
 	const struct config_connection *one = &c->connections[0], *two = &c->connections[1];
 
 	assert_address(&c->customer_gateways[0].addresses[1], "2001:db8::11");
 	assert_int_equal(c->customer_gateways[1].address_count, 1);
-	assert_int_equal(one->bgp.local_asn, 4200000000);
+	check_bgp(&one->bgp);
 	assert_int_equal(one->route_count, 2);
 	assert_true(one->allow_mixed_routing);
 	assert_false(one->vrf);
@@ -193,6 +216,7 @@ static void check_connections(const struct config *c)
 	assert_null(one->tunnels[1].psk);
 	assert_false(two->bgp.enabled);
 	assert_int_equal(two->bgp.local_asn, DEFAULT_LOCAL_ASN);
+	assert_int_equal(two->bgp.families, 0);
 	assert_int_equal(two->bgp_quota, 200);
 	assert_int_equal(two->tunnels[0].local_address.family, 0);
 	assert_int_equal(two->kernel_table, 1002);
@@ -395,6 +419,92 @@ static void a_duration_is_read_in_the_wrong_unit(void **state)
 		if (k.findings.count != (rows[i].ms < 0) ||
 		    (int)k.config.gateway.hold_down_ms != (rows[i].ms < 0 ? 300 : rows[i].ms))
 			fail_msg("'%s' gives %u", rows[i].text, k.config.gateway.hold_down_ms);
+		checked_free(&k);
+	}
+}
+
+/* NULL: accepted. */
+static void a_timer_of_bgp_is_wrong_at_the_edges(void **state)
+{
+	static const struct {
+		const char *text, *finding;
+	} rows[] = {
+		{ "keepalive: 1s, hold_time: 3s", NULL },
+		{ "keepalive: 21845s, hold_time: 65535s", NULL },
+		{ "keepalive: 0s", "keepalive: 0s is out of range, 1s to 21845s is allowed" },
+		{ "keepalive: 1500ms", "keepalive: 1500ms is not a number of whole seconds" },
+		{ "keepalive: 2000ms", NULL },
+		{ "keepalive: 10", "keepalive: '10' is not a time such as 300ms or 2s" },
+		{ "hold_time: 65536s",
+		  "hold_time: 65536s is out of range, 3s to 65535s is allowed" },
+		{ "hold_time: 2s", "hold_time: 2s is out of range, 3s to 65535s is allowed" },
+		{ "bfd: off", NULL },
+		{ "bfd: { interval: 10ms, multiplier: 2 }", NULL },
+		{ "bfd: { interval: 60s, multiplier: 255 }", NULL },
+		{ "bfd: { interval: 9ms }",
+		  "interval: 9ms is out of range, 10ms to 60000ms is allowed" },
+		{ "bfd: { multiplier: 1 }", "multiplier: 1 is out of range, 2 to 255 is allowed" },
+		{ "bfd: maybe", "bfd: 'maybe' is neither true nor false" },
+		{ "bfd: []", "bfd: a mapping is expected, not a list" },
+		{ "graceful_restart: off", NULL },
+		{ "graceful_restart: { restart_time: 4096s }",
+		  "restart_time: 4096s is out of range, 1s to 4095s is allowed" },
+		{ "graceful_restart: { stale_time: 0 }",
+		  "stale_time: 0 is out of range, 1s to 4095s is allowed" },
+		{ "address_families: [ipv4, ipv6]", NULL },
+		{ "address_families: []",
+		  "address_families: the list is empty; allowed: ipv4, ipv6" },
+		{ "address_families: [ipv5]",
+		  "address_families: 'ipv5' is not allowed; did you mean 'ipv4'; allowed: ipv4, "
+		  "ipv6" },
+		{ "address_families: ipv4",
+		  "address_families: a list of ipv4 and ipv6 is expected, not a single value" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char text[256];
+		struct checked k;
+
+		snprintf(text, sizeof(text),
+			 "connections: { c: { customer_gateway: g, bgp: { %s }, tunnels: [{ if_id: "
+			 "1, device: t }] } }",
+			 rows[i].text);
+		k = parse_bytes(text, strlen(text));
+		if (k.findings.count != !!rows[i].finding ||
+		    (rows[i].finding && strcmp(k.findings.list[0].text, rows[i].finding)))
+			fail_msg("'%s': %s", rows[i].text, findings_text(&k.findings));
+		checked_free(&k);
+	}
+}
+
+static void a_switch_is_not_off(void **state)
+{
+	struct checked k = check_text("connections: { c: { customer_gateway: g, bgp: { bfd: off, "
+				      "graceful_restart: no }, tunnels: [{ if_id: 1, device: t }] "
+				      "} }");
+
+	(void)state;
+	assert_false(k.config.connections[0].bgp.bfd.enabled);
+	assert_false(k.config.connections[0].bgp.graceful_restart.enabled);
+	checked_free(&k);
+}
+
+static void ipv6_is_not_spoken_where_it_is_used(void **state)
+{
+	static const char *const texts[] = {
+		"attachments: { v: { type: vpc, device: e, cidrs: [10.0.0.0/8, \"fd00::/8\"] } }",
+		"transit_router: { tables: { t: { routes: [{ destination: \"fd00::/8\", blackhole: "
+		"true }] } } }",
+	};
+	const struct config_bgp by_itself = { .enabled = true }, ipv4 = { .families = BGP_IPV4 };
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(texts); i++) {
+		struct checked k = check_text(texts[i]);
+
+		assert_int_equal(config_bgp_families(&k.config, &by_itself), BGP_IPV4 | BGP_IPV6);
+		assert_int_equal(config_bgp_families(&k.config, &ipv4), BGP_IPV4);
 		checked_free(&k);
 	}
 }
@@ -730,6 +840,9 @@ int main(void)
 		cmocka_unit_test(a_boolean_is_taken_for_another),
 		cmocka_unit_test(a_number_is_read_as_yaml_would),
 		cmocka_unit_test(a_duration_is_read_in_the_wrong_unit),
+		cmocka_unit_test(a_timer_of_bgp_is_wrong_at_the_edges),
+		cmocka_unit_test(a_switch_is_not_off),
+		cmocka_unit_test(ipv6_is_not_spoken_where_it_is_used),
 		cmocka_unit_test(a_name_is_wrong_at_the_edges),
 		cmocka_unit_test(a_terminal_obeys_a_message),
 		cmocka_unit_test(a_long_value_floods_the_message),

@@ -327,6 +327,14 @@ static const struct row bgp_rows[] = {
 	    "an attachment {type: vpn, connection: dc-1} [S32]",
 	    "13:13: warning: [S23 S24 S25]" } },
 
+	/* RFC 4271, 4.4 */
+	{ "a session that one lost keepalive ends is accepted",
+	  { { "local_asn: 45104", "keepalive: 4s, hold_time: 11s" } },
+	  { "14:38: error: hold_time: 11s is shorter than three keepalives of 4s" } },
+	{ "a keepalive too long for the default hold time is accepted",
+	  { { "local_asn: 45104", "keepalive: 11s" } },
+	  { "14:10: error: hold_time: 30s is shorter than three keepalives of 11s" } },
+
 	/* S43 S44 */
 	{ "the quota of a dual-tunnel connection is adjusted",
 	  { { "    tunnels:\n", "    bgp_quota: 100\n    tunnels:\n" } },

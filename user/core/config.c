@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include "config.h"
 
 /* Room for count + 1: the list doubles whenever its count reaches a power of two. */
@@ -165,6 +166,38 @@ const char *connection_vrf_name(const struct config_connection *c, char buf[16])
 {
 	snprintf(buf, 16, "vrf%u", c->kernel_table);
 	return buf;
+}
+
+static bool any_ipv6(const struct config_prefix *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].prefix.address.family == AF_INET6)
+			return true;
+	return false;
+}
+
+unsigned config_bgp_families(const struct config *c, const struct config_bgp *bgp)
+{
+	bool ipv6 = false;
+
+	if (bgp->families)
+		return bgp->families;
+	for (size_t i = 0; i < c->attachment_count; i++)
+		ipv6 |= any_ipv6(c->attachments[i].cidrs, c->attachments[i].cidr_count);
+	for (size_t i = 0; i < c->table_count; i++)
+		for (size_t k = 0; k < c->tables[i].route_count; k++)
+			ipv6 |= any_ipv6(&c->tables[i].routes[k].destination, 1);
+	return BGP_IPV4 | (ipv6 ? BGP_IPV6 : 0);
+}
+
+/* The two hosts of a /30 are 1 and 2 in its last two bits. */
+struct address tunnel_peer_address(const struct config_tunnel *t)
+{
+	struct address peer = t->bgp_address;
+
+	if (peer.family)
+		peer.bytes[3] ^= 3;
+	return peer;
 }
 
 static bool is_named(const char *name, const char *wanted)

@@ -25,6 +25,12 @@
 #define DEFAULT_HOLD_DOWN_MS	   300u
 #define DEFAULT_HEALTH_INTERVAL_MS 3000u
 #define DEFAULT_HEALTH_RETRIES	   3u
+#define DEFAULT_KEEPALIVE_S	   10u
+#define DEFAULT_HOLD_TIME_S	   30u
+#define DEFAULT_BFD_INTERVAL_MS	   300u
+#define DEFAULT_BFD_MULTIPLIER	   3u
+#define DEFAULT_RESTART_S	   120u /* as FRR and BIRD */
+#define DEFAULT_STALE_S		   360u
 #define DEFAULT_SECRETS		   "/etc/espalier/secrets"
 #define FIRST_KERNEL_TABLE	   1001u /* of the first connection; the next ones follow */
 
@@ -150,11 +156,35 @@ struct config_tunnel {
 	struct config_health_check health_check;
 };
 
+/* Of a session's peer: it is found dead after interval × multiplier. */
+struct config_bfd {
+	bool enabled; /* default true; `bfd: off` is false */
+	uint32_t interval_ms;
+	uint8_t multiplier;
+};
+
+struct config_graceful_restart {
+	bool enabled;	    /* default true; `graceful_restart: off` is false */
+	uint32_t restart_s; /* how long we may be away: told to the peer, and to zebra */
+	uint32_t stale_s;   /* how long the peer's routes stay when it comes back, not renewed */
+};
+
+/* Bits of config_bgp.families. */
+#define BGP_IPV4 1u
+#define BGP_IPV6 2u
+
 struct config_bgp {
 	bool enabled;
 	struct mark mark;
 	uint32_t local_asn; /* default 45104 [S54] */
 	struct mark local_asn_mark;
+	uint32_t families; /* BGP_*; 0: not written, see config_bgp_families() */
+	struct mark families_mark;
+	uint32_t keepalive_s;
+	uint32_t hold_time_s; /* three keepalives or more */
+	struct mark hold_time_mark;
+	struct config_bfd bfd;
+	struct config_graceful_restart graceful_restart;
 };
 
 struct config_connection {
@@ -236,6 +266,12 @@ const char *on_failure_name(enum on_failure f);
 const struct address *tunnel_health_source(const struct config_tunnel *t);
 /* The VRF device of a connection: "vrf" + kernel table. */
 const char *connection_vrf_name(const struct config_connection *c, char buf[16]);
+
+/* What a connection's sessions carry, BGP_*: as written, or else IPv4, and IPv6 too where a VPC, a
+ * VBR or a table has a prefix of it. */
+unsigned config_bgp_families(const struct config *c, const struct config_bgp *bgp);
+/* The far end of a tunnel with a BGP address: the other host of its /30 [S55 S58]. */
+struct address tunnel_peer_address(const struct config_tunnel *t);
 
 /* Positions by name, or -1. */
 int config_find_table(const struct config *c, const char *name);

@@ -4,19 +4,11 @@
  * they have the same owner, prefix, target and metric. One function a kind says what differs.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "plan.h"
-
-#define WHAT_LEN 1024
-
-/* What differs between two objects of one name. */
-struct differences {
-	char text[WHAT_LEN];
-	size_t len;
-};
+#include "plan_differences.h"
 
 static void add(struct plan *p, enum plan_change change, const char *kind, const char *name,
 		const char *what)
@@ -49,73 +41,6 @@ void plan_free(struct plan *p)
 	}
 	free(p->list);
 	*p = (struct plan){ 0 };
-}
-
-/* ---- values that differ ---- */
-
-__attribute__((format(printf, 2, 3))) static void differ(struct differences *d, const char *format,
-							 ...)
-{
-	va_list args;
-	int n;
-
-	if (d->len && d->len < WHAT_LEN)
-		d->len += (size_t)snprintf(d->text + d->len, WHAT_LEN - d->len, ", ");
-	if (d->len >= WHAT_LEN)
-		return;
-	va_start(args, format);
-	n = vsnprintf(d->text + d->len, WHAT_LEN - d->len, format, args);
-	va_end(args);
-	d->len += (size_t)n;
-}
-
-static void number(struct differences *d, const char *key, uint32_t was, uint32_t is)
-{
-	if (was != is)
-		differ(d, "%s %u -> %u", key, was, is);
-}
-
-static void truth(struct differences *d, const char *key, bool was, bool is)
-{
-	if (was != is)
-		differ(d, "%s %s -> %s", key, was ? "true" : "false", is ? "true" : "false");
-}
-
-static void words(struct differences *d, const char *key, const char *was, const char *is)
-{
-	was = was ? was : "none";
-	is = is ? is : "none";
-	if (strcmp(was, is))
-		differ(d, "%s %s -> %s", key, was, is);
-}
-
-static const char *address_text(const struct address *a, char buf[PREFIX_STRLEN])
-{
-	if (a->family)
-		address_format(a, buf);
-	else
-		strcpy(buf, "none");
-	return buf;
-}
-
-static void address(struct differences *d, const char *key, const struct address *was,
-		    const struct address *is)
-{
-	char a[PREFIX_STRLEN], b[PREFIX_STRLEN];
-
-	words(d, key, address_text(was, a), address_text(is, b));
-}
-
-static void prefix(struct differences *d, const char *key, const struct prefix *was,
-		   const struct prefix *is)
-{
-	char a[PREFIX_STRLEN] = "none", b[PREFIX_STRLEN] = "none";
-
-	if (was->address.family)
-		prefix_format(was, a);
-	if (is->address.family)
-		prefix_format(is, b);
-	words(d, key, a, b);
 }
 
 /* ---- routes ---- */
@@ -177,7 +102,7 @@ static struct lines table_lines(struct plan *p, const struct config_table *t)
 static void add_line(struct plan *p, enum plan_change change, const struct line *l,
 		     const char *owner)
 {
-	char to[PREFIX_STRLEN], metric[24] = "", text[WHAT_LEN];
+	char to[PREFIX_STRLEN], metric[24] = "", text[DIFFERENCES_LEN];
 
 	prefix_format(&l->prefix, to);
 	if (l->metric)
@@ -255,43 +180,11 @@ static void compare_table(struct plan *p, const struct config_table *was,
 		if (!learns(is, was->learn[i].name))
 			differ(&d, "learns %s no longer", was->learn[i].name);
 	if (was && is)
-		truth(&d, "transit", was->transit, is->transit);
+		truth_differs(&d, "transit", was->transit, is->transit);
 	object(p, "table", name, was, is, &d);
 	snprintf(owner, sizeof(owner), "table %s", name);
 	lines = table_lines(p, was);
 	compare_lines(p, lines, table_lines(p, is), owner);
-}
-
-static const char *type_name(enum attachment_type t)
-{
-	static const char *const names[] = { "vpc", "vbr", "vpn" };
-
-	return names[t];
-}
-
-static const char *xdp_name(enum xdp_mode m)
-{
-	static const char *const names[] = { "auto", "native", "off" };
-
-	return names[m];
-}
-
-static void attachment_differs(struct differences *d, const struct config_attachment *was,
-			       const struct config_attachment *is)
-{
-	words(d, "type", type_name(was->type), type_name(is->type));
-	words(d, "device", was->device, is->device);
-	number(d, "vlan", was->vlans[0], is->vlans[0]);
-	number(d, "inner vlan", was->vlans[1], is->vlans[1]);
-	address(d, "next_hop", &was->next_hop_v4, &is->next_hop_v4);
-	address(d, "next_hop", &was->next_hop_v6, &is->next_hop_v6);
-	number(d, "mtu", was->mtu, is->mtu);
-	words(d, "xdp", xdp_name(was->xdp), xdp_name(is->xdp));
-	number(d, "asn", was->asn, is->asn);
-	number(d, "priority", was->priority, is->priority);
-	words(d, "connection", was->connection.name, is->connection.name);
-	truth(d, "synchronize", was->synchronize, is->synchronize);
-	words(d, "association", was->association.name, is->association.name);
 }
 
 static void compare_attachment(struct plan *p, const struct config_attachment *was,
@@ -317,31 +210,8 @@ static void compare_customer_gateway(struct plan *p, const struct config_custome
 	struct differences d = { .text = "" };
 
 	if (was && is)
-		number(&d, "asn", was->asn, is->asn);
+		number_differs(&d, "asn", was->asn, is->asn);
 	object(p, "customer gateway", (is ? is : was)->name, was, is, &d);
-}
-
-static void health_check_differs(struct differences *d, const struct config_health_check *was,
-				 const struct config_health_check *is)
-{
-	char a[HEALTH_CHECK_STRLEN], b[HEALTH_CHECK_STRLEN];
-
-	words(d, "health_check", health_check_format(was, a), health_check_format(is, b));
-}
-
-static void tunnel_differs(struct differences *d, const struct config_tunnel *was,
-			   const struct config_tunnel *is)
-{
-	number(d, "if_id", was->if_id, is->if_id);
-	words(d, "device", was->device, is->device);
-	address(d, "local_address", &was->local_address, &is->local_address);
-	address(d, "remote_address", &was->remote_address, &is->remote_address);
-	prefix(d, "inside", &was->inside, &is->inside);
-	address(d, "bgp_address", &was->bgp_address, &is->bgp_address);
-	words(d, "psk", was->psk, is->psk);
-	number(d, "mtu", was->mtu, is->mtu);
-	number(d, "weight", was->weight, is->weight);
-	health_check_differs(d, &was->health_check, &is->health_check);
 }
 
 static void compare_tunnels(struct plan *p, const struct config *from, const struct config *to,
@@ -357,8 +227,8 @@ static void compare_tunnels(struct plan *p, const struct config *from, const str
 			if (other < 0) {
 				add(p, only, "tunnel", t->name, "");
 			} else if (only == PLAN_ADDED) {
-				words(&d, "connection", to->connections[other].name,
-				      from->connections[i].name);
+				words_differ(&d, "connection", to->connections[other].name,
+					     from->connections[i].name);
 				tunnel_differs(&d, &to->connections[other].tunnels[index], t);
 				object(p, "tunnel", t->name, true, true, &d);
 			}
@@ -373,16 +243,8 @@ static void compare_connection(struct plan *p, const struct config_connection *w
 	struct differences d = { .text = "" };
 	char owner[NAME_MAX_LEN + 16];
 
-	if (was && is) {
-		words(&d, "customer_gateway", was->customer_gateway.name,
-		      is->customer_gateway.name);
-		truth(&d, "bgp", was->bgp.enabled, is->bgp.enabled);
-		number(&d, "local_asn", was->bgp.local_asn, is->bgp.local_asn);
-		truth(&d, "allow_mixed_routing", was->allow_mixed_routing, is->allow_mixed_routing);
-		truth(&d, "vrf", was->vrf, is->vrf);
-		number(&d, "table", was->kernel_table, is->kernel_table);
-		number(&d, "bgp_quota", was->bgp_quota, is->bgp_quota);
-	}
+	if (was && is)
+		connection_differs(&d, was, is);
 	object(p, "connection", name, was, is, &d);
 	snprintf(owner, sizeof(owner), "connection %s", name);
 	compare_prefixes(p, was ? was->routes : NULL, was ? was->route_count : 0,
@@ -394,11 +256,7 @@ static void compare_gateway(struct plan *p, const struct config_gateway *was,
 {
 	struct differences d = { .text = "" };
 
-	words(&d, "secrets", was->secrets, is->secrets);
-	words(&d, "on_no_route", was->on_no_route ? "pass" : "drop",
-	      is->on_no_route ? "pass" : "drop");
-	words(&d, "limits", was->limits ? "default" : "none", is->limits ? "default" : "none");
-	number(&d, "hold_down", was->hold_down_ms, is->hold_down_ms);
+	gateway_differs(&d, was, is);
 	object(p, "gateway", "", true, true, &d);
 }
 

@@ -45,6 +45,7 @@ static const struct {
 	{ "S31", rule_destinations_twice },
 	{ "S43 S44 D5", rule_quota },
 	{ "S47", rule_bgp_asn },
+	{ "", rule_bgp_timers },
 	{ "", rule_kernel_table },
 	{ "", rule_capacity },
 	{ "D11", rule_gateway_addresses },

@@ -178,6 +178,20 @@ void rule_bgp_asn(const struct config *c, struct findings *f)
 	}
 }
 
+/* One keepalive lost, or two, are no reason to give a session up (RFC 4271, 4.4). */
+void rule_bgp_timers(const struct config *c, struct findings *f)
+{
+	for (EACH_CONNECTION(c, connection)) {
+		const struct config_bgp *bgp = &connection->bgp;
+
+		if (bgp->enabled && bgp->hold_time_s < 3 * bgp->keepalive_s)
+			findings_add(f, SEVERITY_ERROR,
+				     bgp->hold_time_mark.line ? bgp->hold_time_mark : bgp->mark,
+				     "hold_time: %us is shorter than three keepalives of %us",
+				     bgp->hold_time_s, bgp->keepalive_s);
+	}
+}
+
 static void table_twice(const struct place *first, const struct place *again, struct findings *f)
 {
 	const struct config_connection *c = again->subject;

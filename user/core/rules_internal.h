@@ -17,8 +17,8 @@ rule_fn rule_learn_twice, rule_table_routes, rule_table_routes_twice, rule_attac
 rule_fn rule_vbr_asn;
 /* rules_connection.c: connections and customer gateways */
 rule_fn rule_dual_tunnel, rule_one_method, rule_static_ecmp, rule_routes_attached,
-	rule_destinations, rule_destinations_twice, rule_quota, rule_bgp_asn, rule_kernel_table,
-	rule_gateway_addresses, rule_gateway_asn, rule_capacity;
+	rule_destinations, rule_destinations_twice, rule_quota, rule_bgp_asn, rule_bgp_timers,
+	rule_kernel_table, rule_gateway_addresses, rule_gateway_asn, rule_capacity;
 /* rules_tunnel.c */
 rule_fn rule_tunnel_names, rule_if_ids, rule_device_names, rule_devices_twice,
 	rule_tunnel_addresses, rule_tunnel_pairs, rule_tunnel_gateway, rule_tunnel_cidrs,

@@ -170,6 +170,50 @@ static void put_tunnel(struct emitter *e, const struct config_connection *c, siz
 	end_mapping(e);
 }
 
+static void put_families(struct emitter *e, unsigned families)
+{
+	if (!families)
+		return;
+	put_plain(e, "address_families");
+	begin_list(e, true);
+	if (families & BGP_IPV4)
+		put_plain(e, "ipv4");
+	if (families & BGP_IPV6)
+		put_plain(e, "ipv6");
+	end_list(e);
+}
+
+static void put_bfd(struct emitter *e, const struct config_bfd *bfd)
+{
+	if (!bfd->enabled) {
+		key_word(e, "bfd", "off");
+		return;
+	}
+	if (bfd->interval_ms == DEFAULT_BFD_INTERVAL_MS &&
+	    bfd->multiplier == DEFAULT_BFD_MULTIPLIER)
+		return;
+	put_plain(e, "bfd");
+	begin_mapping(e, true);
+	key_duration(e, "interval", bfd->interval_ms, DEFAULT_BFD_INTERVAL_MS);
+	key_number(e, "multiplier", bfd->multiplier, DEFAULT_BFD_MULTIPLIER);
+	end_mapping(e);
+}
+
+static void put_graceful_restart(struct emitter *e, const struct config_graceful_restart *g)
+{
+	if (!g->enabled) {
+		key_word(e, "graceful_restart", "off");
+		return;
+	}
+	if (g->restart_s == DEFAULT_RESTART_S && g->stale_s == DEFAULT_STALE_S)
+		return;
+	put_plain(e, "graceful_restart");
+	begin_mapping(e, true);
+	key_seconds(e, "restart_time", g->restart_s, DEFAULT_RESTART_S);
+	key_seconds(e, "stale_time", g->stale_s, DEFAULT_STALE_S);
+	end_mapping(e);
+}
+
 static void put_bgp(struct emitter *e, const struct config_bgp *bgp)
 {
 	if (!bgp->enabled)
@@ -177,6 +221,11 @@ static void put_bgp(struct emitter *e, const struct config_bgp *bgp)
 	put_plain(e, "bgp");
 	begin_mapping(e, true);
 	key_number(e, "local_asn", bgp->local_asn, DEFAULT_LOCAL_ASN);
+	put_families(e, bgp->families);
+	key_seconds(e, "keepalive", bgp->keepalive_s, DEFAULT_KEEPALIVE_S);
+	key_seconds(e, "hold_time", bgp->hold_time_s, DEFAULT_HOLD_TIME_S);
+	put_bfd(e, &bgp->bfd);
+	put_graceful_restart(e, &bgp->graceful_restart);
 	end_mapping(e);
 }
 

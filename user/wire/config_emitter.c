@@ -210,6 +210,15 @@ void key_duration(struct emitter *e, const char *key, uint32_t ms, uint32_t norm
 		key_word(e, key, text);
 }
 
+void key_seconds(struct emitter *e, const char *key, uint32_t s, uint32_t normally)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%us", s);
+	if (s != normally)
+		key_word(e, key, text);
+}
+
 void key_prefixes(struct emitter *e, const char *key, const struct config_prefix *list,
 		  size_t count)
 {

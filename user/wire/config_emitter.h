@@ -47,6 +47,8 @@ void key_bool(struct emitter *e, const char *key, bool value, bool normally);
 void key_address(struct emitter *e, const char *key, const struct address *a);
 /* In milliseconds, as decode_duration() reads them. */
 void key_duration(struct emitter *e, const char *key, uint32_t ms, uint32_t normally);
+/* As decode_seconds() reads them. */
+void key_seconds(struct emitter *e, const char *key, uint32_t s, uint32_t normally);
 void key_prefixes(struct emitter *e, const char *key, const struct config_prefix *list,
 		  size_t count);
 

@@ -5,16 +5,8 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include "config_decode.h"
+#include "config_schema.h"
 #include "dataplane.h"
-
-#define SIZE_OF(type, member) sizeof(((type *)0)->member)
-#define VALUE(type, member)   .offset = offsetof(type, member), .size = SIZE_OF(type, member)
-#define MARK(type, member)    .mark = offsetof(type, member)
-#define LIST(type, member, counter) \
-	.offset = offsetof(type, member), .count = offsetof(type, counter)
-#define RANGE(low, high) .min = (low), .max = (high)
-#define END		 { .key = NULL }
 
 #define VPC	(1u << ATTACHMENT_VPC)
 #define VBR	(1u << ATTACHMENT_VBR)
@@ -23,7 +15,6 @@
 
 /* Below 576 IPv4 does not work (RFC 791), above 65535 there is no IP packet. */
 #define MTU_RANGE RANGE(576, 65535)
-#define ASN_RANGE RANGE(1, UINT32_MAX)
 
 static const char *const no_route_words[] = { "drop", "pass", NULL };
 static const char *const hash_words[] = { "l4", "l3", "symmetric", NULL };
@@ -209,19 +200,6 @@ static const struct schema tunnel_schema = {
 	.fields = tunnel_fields,
 	.refused = tunnel_refused,
 	.size = sizeof(struct config_tunnel),
-};
-
-static const struct field bgp_fields[] = {
-	{ "local_asn", decode_asn, VALUE(struct config_bgp, local_asn),
-	  MARK(struct config_bgp, local_asn_mark), ASN_RANGE, .initial = DEFAULT_LOCAL_ASN,
-	  .rule = " [S54]" },
-	END,
-};
-
-static const struct schema bgp_schema = {
-	.what = "bgp",
-	.fields = bgp_fields,
-	.size = sizeof(struct config_bgp),
 };
 
 /* `bgp: {}` is BGP with every default. */

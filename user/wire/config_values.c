@@ -258,30 +258,53 @@ void decode_word(struct decoder *d, const struct field *f, yaml_node_t *node, vo
 }
 
 /* In milliseconds. The unit must be written: 300 could be either. */
-void decode_duration(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+static int parse_duration(const char *text, uint64_t *out)
 {
-	const char *text = scalar_text(d, f->key, "a time such as 300ms", node);
-	size_t digits = text ? strspn(text, DIGITS) : 0;
-	char word[QUOTED_LEN];
+	size_t digits = strspn(text, DIGITS);
 	uint64_t value, unit;
 
-	if (!text)
-		return;
 	unit = !strcmp(text + digits, "ms") ? 1 : !strcmp(text + digits, "s") ? 1000 : 0;
 	if (!strcmp(text, "0"))
 		unit = 1;
-	if (!unit || parse_decimal(text, digits, &value)) {
+	if (!unit || parse_decimal(text, digits, &value))
+		return -EINVAL;
+	*out = value * unit;
+	return 0;
+}
+
+/* In a unit of so many milliseconds. */
+static void decode_time(struct decoder *d, const struct field *f, yaml_node_t *node, void *base,
+			const char *unit, unsigned ms)
+{
+	const char *text = scalar_text(d, f->key, "a time such as 300ms", node);
+	char word[QUOTED_LEN];
+	uint64_t value;
+
+	if (!text)
+		return;
+	if (parse_duration(text, &value))
 		decode_error(d, mark_of(node), "%s: '%s' is not a time such as 300ms or 2s", f->key,
 			     quoted(text, word));
-		return;
-	}
-	if (value * unit < f->min || value * unit > f->max)
+	else if (value < f->min * ms || value > f->max * ms)
 		decode_error(d, mark_of(node),
-			     "%s: %s is out of range, %llums to %llums is allowed", f->key,
-			     quoted(text, word), (unsigned long long)f->min,
-			     (unsigned long long)f->max);
+			     "%s: %s is out of range, %llu%s to %llu%s is allowed", f->key,
+			     quoted(text, word), (unsigned long long)f->min, unit,
+			     (unsigned long long)f->max, unit);
+	else if (value % ms)
+		decode_error(d, mark_of(node), "%s: %s is not a number of whole seconds", f->key,
+			     quoted(text, word));
 	else
-		store_number(f, base, value * unit);
+		store_number(f, base, value / ms);
+}
+
+void decode_duration(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	decode_time(d, f, node, base, "ms", 1);
+}
+
+void decode_seconds(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	decode_time(d, f, node, base, "s", 1000);
 }
 
 void decode_text(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
