@@ -7,7 +7,8 @@
  *   gateway_change.h      another configuration, single routes, and who is told
  *   gateway_tunnel.c      what happens to tunnels: liveness at once, routes when they must
  *   gateway_forwarding.c  liveness, groups, routes → maps
- *   gateway_devices.c     attachments and tunnels → programs, associations
+ *   gateway_devices.c     attachments and tunnels → the kernel, and where they are
+ *   gateway_associations.c programs on devices, and what packets are subject to there
  *   gateway_stats.h       counters over time: rates, and what the kernel drops
  *   show*.c               what users are told
  */
@@ -217,12 +218,17 @@ int forwarding_retire(struct gateway *g);
 int devices_apply_host(struct gateway *g, const struct fib *fib);
 /* The half of it that adds; the other one is to follow when packets have left what goes. */
 int devices_prepare_host(struct gateway *g, const struct fib *fib);
-/* Finds the devices and tells the dataplane where tunnels and attachments are. */
-int devices_locate(struct gateway *g);
-/* Attaches programs, sets associations; then removes those of what is no longer there. */
-int devices_associate(struct gateway *g);
 /* The gateway's own addresses, into g->locals. */
 int devices_read_locals(struct gateway *g);
+/* Finds the devices and tells the dataplane where tunnels and attachments are. */
+int devices_locate(struct gateway *g);
+/* The kernel's VLAN device on `parent` with this id (0: any), or nothing. out may be NULL. */
+bool devices_find_vlan(struct gateway *g, uint32_t parent, uint16_t id, struct host_link *out);
+
+/* gateway_associations.c */
+
+/* Attaches programs, sets associations; then removes those of what is no longer there. */
+int devices_associate(struct gateway *g);
 
 /* show.c: answers a request of doc/control.md. Context: the gateway. */
 json_t *show_request(const json_t *request, void *context);

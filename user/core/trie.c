@@ -180,6 +180,32 @@ int trie_walk(const struct trie *t, const struct prefix *within, trie_fn fn, voi
 	return n && prefix_contains(within, &n->prefix) ? walk(n, fn, context) : 0;
 }
 
+/* What lies inside a prefix is behind it, and before whatever is behind it and not inside. */
+static int walk_after(const struct trie_node *n, const struct prefix *after, trie_fn fn,
+		      void *context)
+{
+	int err = 0;
+
+	if (!n || prefix_compare(&n->prefix, after) > 0)
+		return walk(n, fn, context);
+	if (!prefix_contains(&n->prefix, after))
+		return 0;
+	for (int i = 0; !err && i < 2; i++)
+		err = walk_after(n->children[i], after, fn, context);
+	return err;
+}
+
+int trie_walk_after(const struct trie *t, const struct prefix *after, trie_fn fn, void *context)
+{
+	int err = 0;
+
+	if (!after)
+		return trie_walk(t, NULL, fn, context);
+	for (int family = 0; !err && family < 2; family++)
+		err = walk_after(t->roots[family], after, fn, context);
+	return err;
+}
+
 static int take_first(const struct prefix *p, void *data, void *context)
 {
 	(void)p;

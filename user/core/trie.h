@@ -41,6 +41,9 @@ void *trie_first(const struct trie *t, const struct prefix *within);
 #define TRIE_SKIP 0x7fffffff
 typedef int (*trie_fn)(const struct prefix *p, void *data, void *context);
 int trie_walk(const struct trie *t, const struct prefix *within, trie_fn fn, void *context);
+/* All that come behind `after` in that order (NULL: all), whether it is there or not: a walk that
+ * was ended goes on, also when the trie has changed meanwhile. */
+int trie_walk_after(const struct trie *t, const struct prefix *after, trie_fn fn, void *context);
 
 /* Frees the nodes; with `free_data` their data too. */
 void trie_free(struct trie *t, void (*free_data)(void *));

@@ -5,6 +5,7 @@
  *
  *   dataplane_attach.c   programs on devices
  *   dataplane_maps.c     what is written to maps, and read back
+ *   dataplane_audit.c    pins that somebody removed
  *   dataplane_shared.c   maps that are memory of this process
  *   dataplane_counters.c what the programs count, and what they say of a packet
  */
@@ -96,8 +97,7 @@ int dataplane_pin_path(const struct dataplane *d, const char *name, char out[PAT
 	return n < 0 || n >= PATH_LEN ? -ENAMETOOLONG : 0;
 }
 
-/* The programs' constants have a map of their own, made anew at each load. */
-static bool is_pinned_map(const struct bpf_map *map)
+bool dataplane_has_pin(const struct bpf_map *map)
 {
 	return !strchr(bpf_map__name(map), '.');
 }
@@ -110,7 +110,7 @@ static int set_pin_paths(struct dataplane *d)
 	bpf_object__for_each_map (map, d->object->obj) {
 		int err;
 
-		if (!is_pinned_map(map))
+		if (!dataplane_has_pin(map))
 			continue;
 		err = dataplane_pin_path(d, bpf_map__name(map), path);
 		if (!err)

@@ -49,6 +49,16 @@ int dataplane_attach_tunnel(struct dataplane *d, uint32_t ifindex);
 /* Removes ours from a device, XDP and tc. A device that is gone is no error. */
 int dataplane_detach(struct dataplane *d, uint32_t ifindex);
 
+/* Which of our programs are not on the device of an attachment or tunnel, where they were put:
+ * somebody took them away, or put others in their place. DATAPLANE_* bits. */
+#define DATAPLANE_TC  1u
+#define DATAPLANE_XDP 2u
+unsigned dataplane_detached(const struct dataplane *d, uint32_t ifindex, bool tunnel, bool native);
+
+/* Pins the maps again that are no longer pinned. `fn` is told which, and 0 or -errno. */
+typedef void (*dataplane_pin_fn)(const char *map, int err, void *data);
+void dataplane_restore_pins(struct dataplane *d, dataplane_pin_fn fn, void *data);
+
 /* Map writers. The controller is the only writer. */
 int dataplane_set_association(struct dataplane *d, const struct association_key *key,
 			      const struct association *value);
@@ -79,8 +89,25 @@ typedef int (*dataplane_association_fn)(const struct association_key *key,
 					const struct association *value, void *data);
 int dataplane_each_name(struct dataplane *d, dataplane_name_fn fn, void *data);
 int dataplane_each_route(struct dataplane *d, dataplane_route_fn fn, void *data);
+/*
+ * The same by the piece, for whoever has other things to do in between: start with zeroes, call
+ * until `ended`. An entry that is changed meanwhile may be met or not. When the last one of a piece
+ * is deleted, the next piece is the first of its family again.
+ */
+#define DATAPLANE_WALK_PIECE 256 /* entries, at most */
+struct dataplane_walk {
+	bool v6, begun, ended;
+	unsigned char key[sizeof(struct route_key_v6)];
+};
+int dataplane_walk_routes(struct dataplane *d, struct dataplane_walk *w, dataplane_route_fn fn,
+			  void *data);
 int dataplane_each_association(struct dataplane *d, dataplane_association_fn fn, void *data);
+/* -ENOENT: there is no entry for this very prefix. */
+int dataplane_get_route(struct dataplane *d, uint32_t table, const struct prefix *p,
+			struct route *out);
 int dataplane_get_group(struct dataplane *d, uint32_t id, struct group *out);
+int dataplane_get_tunnel(struct dataplane *d, uint32_t id, struct tunnel *out);
+int dataplane_get_device(struct dataplane *d, uint32_t attachment, struct device *out);
 
 /* Sums over CPUs. out has REASON_COUNT or DIRECTIONS entries. Attachment 0: what came in on an
  * attachment's device but belongs to none (another VLAN). */

@@ -140,6 +140,11 @@ static int device_type(uint32_t ifindex, unsigned short *type)
 	return err;
 }
 
+static const struct bpf_program *tc_program(const struct dataplane *d, bool ethernet)
+{
+	return ethernet ? d->object->progs.tc_attachment : d->object->progs.tc_tunnel;
+}
+
 /* tc before XDP: from its first packet on XDP leaves decisions that tc must deliver. */
 int dataplane_attach_device(struct dataplane *d, uint32_t ifindex, enum dataplane_xdp xdp,
 			    bool *native)
@@ -151,8 +156,7 @@ int dataplane_attach_device(struct dataplane *d, uint32_t ifindex, enum dataplan
 	if (err)
 		return err;
 	ethernet = type == ARPHRD_ETHER;
-	err = attach_tc(ethernet ? d->object->progs.tc_attachment : d->object->progs.tc_tunnel,
-			ifindex);
+	err = attach_tc(tc_program(d, ethernet), ifindex);
 	if (err)
 		return err;
 	if (xdp == DATAPLANE_XDP_OFF)
@@ -165,5 +169,57 @@ int dataplane_attach_device(struct dataplane *d, uint32_t ifindex, enum dataplan
 
 int dataplane_attach_tunnel(struct dataplane *d, uint32_t ifindex)
 {
-	return attach_tc(d->object->progs.tc_tunnel, ifindex);
+	return attach_tc(tc_program(d, false), ifindex);
+}
+
+/* ---- what is attached ---- */
+
+static uint32_t program_id(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len) ? 0 : info.id;
+}
+
+static bool tc_is_attached(const struct bpf_program *program, uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+
+	return !bpf_tc_query(&hook, &opts) && opts.prog_id == program_id(program);
+}
+
+/* The link leads to the device, and the device to our program. */
+static bool xdp_is_attached(const struct dataplane *d, uint32_t ifindex)
+{
+	uint32_t running = 0;
+	char name[32], path[PATH_LEN];
+	bool ours;
+	int fd;
+
+	snprintf(name, sizeof(name), XDP_LINK "%u", ifindex);
+	if (dataplane_pin_path(d, name, path))
+		return false;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return false;
+	ours = link_is_on(fd, ifindex);
+	close(fd);
+	return ours && !bpf_xdp_query_id((int)ifindex, XDP_FLAGS_DRV_MODE, &running) &&
+	       running == program_id(d->object->progs.xdp_steer);
+}
+
+unsigned dataplane_detached(const struct dataplane *d, uint32_t ifindex, bool tunnel, bool native)
+{
+	unsigned short type = 0;
+	unsigned gone = 0;
+
+	if (!tunnel && device_type(ifindex, &type))
+		return 0;
+	if (!tc_is_attached(tc_program(d, type == ARPHRD_ETHER), ifindex))
+		gone |= DATAPLANE_TC;
+	if (native && !xdp_is_attached(d, ifindex))
+		gone |= DATAPLANE_XDP;
+	return gone;
 }

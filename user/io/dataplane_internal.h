@@ -22,6 +22,9 @@ struct dataplane {
 int dataplane_pin_path(const struct dataplane *d, const char *name, char out[PATH_LEN]);
 int dataplane_unpin(const struct dataplane *d, const char *name);
 
+/* Not the programs' constants: these have a map of their own, made anew at each load. */
+bool dataplane_has_pin(const struct bpf_map *map);
+
 /* Of two results the one that failed first. */
 static inline int dataplane_first(int err, int next)
 {

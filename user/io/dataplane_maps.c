@@ -117,6 +117,11 @@ int dataplane_delete_name(struct dataplane *d, enum name_kind kind, uint32_t id)
 
 /* ---- reading ---- */
 
+static int lookup(const struct bpf_map *map, const void *key, void *value)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(map), key, value) ? -errno : 0;
+}
+
 /*
  * Calls fn(key, value) for each entry. The next key is fetched before fn runs, so fn may delete the
  * entry that it is called for.
@@ -169,44 +174,105 @@ int dataplane_each_name(struct dataplane *d, dataplane_name_fn fn, void *data)
 	return each_entry(d->object->maps.names, &key, &next, &value, visit_name, &w);
 }
 
-struct route_walk {
-	dataplane_route_fn fn;
-	void *data;
+/* A piece of a walk; the kernel writes keys and values side by side. */
+struct batch {
+	union {
+		struct route_key_v4 v4[DATAPLANE_WALK_PIECE];
+		struct route_key_v6 v6[DATAPLANE_WALK_PIECE];
+	} keys;
+	struct route values[DATAPLANE_WALK_PIECE];
+	uint32_t count;
 };
 
-static int visit_route_v4(const void *key, const void *value, void *data)
+/* 0, or -ENOENT when this was the last one. */
+static int read_batch(struct dataplane *d, struct dataplane_walk *w, struct batch *b)
 {
-	const struct route_key_v4 *k = key;
-	struct route_walk *w = data;
-	struct prefix p = { .address.family = AF_INET };
+	const struct bpf_map *map = w->v6 ? d->object->maps.routes_v6 : d->object->maps.routes_v4;
+	unsigned char next[sizeof(w->key)] = { 0 };
 
-	p.len = (uint8_t)(k->prefixlen - TABLE_BITS);
-	memcpy(p.address.bytes, &k->address, sizeof(k->address));
-	return w->fn(k->table, &p, value, w->data);
+	b->count = DATAPLANE_WALK_PIECE;
+	if (bpf_map_lookup_batch(bpf_map__fd(map), w->begun ? w->key : NULL, next, &b->keys,
+				 b->values, &b->count, NULL))
+		return -errno;
+	memcpy(w->key, next, sizeof(next));
+	w->begun = true;
+	return 0;
 }
 
-static int visit_route_v6(const void *key, const void *value, void *data)
+static uint32_t prefix_v4(const struct route_key_v4 *k, struct prefix *p)
 {
-	const struct route_key_v6 *k = key;
-	struct route_walk *w = data;
-	struct prefix p = { .address.family = AF_INET6 };
+	*p = (struct prefix){ { .family = AF_INET }, (uint8_t)(k->prefixlen - TABLE_BITS) };
+	memcpy(p->address.bytes, &k->address, sizeof(k->address));
+	return k->table;
+}
 
-	p.len = (uint8_t)(k->prefixlen - TABLE_BITS);
-	memcpy(p.address.bytes, k->address, sizeof(k->address));
-	return w->fn(k->table, &p, value, w->data);
+static uint32_t prefix_v6(const struct route_key_v6 *k, struct prefix *p)
+{
+	*p = (struct prefix){ { .family = AF_INET6 }, (uint8_t)(k->prefixlen - TABLE_BITS) };
+	memcpy(p->address.bytes, k->address, sizeof(k->address));
+	return k->table;
+}
+
+static int visit_batch(const struct dataplane_walk *w, const struct batch *b, dataplane_route_fn fn,
+		       void *data)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < b->count; i++) {
+		struct prefix p;
+		uint32_t table =
+			w->v6 ? prefix_v6(&b->keys.v6[i], &p) : prefix_v4(&b->keys.v4[i], &p);
+
+		err = fn(table, &p, &b->values[i], data);
+	}
+	return err;
+}
+
+int dataplane_walk_routes(struct dataplane *d, struct dataplane_walk *w, dataplane_route_fn fn,
+			  void *data)
+{
+	struct batch b;
+	int end = read_batch(d, w, &b), err;
+
+	if (end && end != -ENOENT)
+		return end;
+	err = visit_batch(w, &b, fn, data);
+	if (!err && end) {
+		w->ended = w->v6;
+		w->v6 = true;
+		w->begun = false;
+	}
+	return err;
 }
 
 int dataplane_each_route(struct dataplane *d, dataplane_route_fn fn, void *data)
 {
-	struct route_walk w = { fn, data };
-	struct route_key_v4 key4, next4;
-	struct route_key_v6 key6, next6;
-	struct route value;
-	int err = each_entry(d->object->maps.routes_v4, &key4, &next4, &value, visit_route_v4, &w);
+	struct dataplane_walk w = { 0 };
+	int err = 0;
 
-	if (err)
-		return err;
-	return each_entry(d->object->maps.routes_v6, &key6, &next6, &value, visit_route_v6, &w);
+	while (!err && !w.ended)
+		err = dataplane_walk_routes(d, &w, fn, data);
+	return err;
+}
+
+/* A longest match is the entry itself if it is as long. */
+int dataplane_get_route(struct dataplane *d, uint32_t table, const struct prefix *p,
+			struct route *out)
+{
+	struct route_key_v6 v6 = key_v6(table, p);
+	struct route_key_v4 v4 = key_v4(table, p);
+	struct route found;
+	int err;
+
+	if (p->address.family == AF_INET6)
+		err = lookup(d->object->maps.routes_v6, &v6, &found);
+	else
+		err = lookup(d->object->maps.routes_v4, &v4, &found);
+	if (!err && found.prefix_len != p->len)
+		err = -ENOENT;
+	if (!err)
+		*out = found;
+	return err;
 }
 
 struct association_walk {
@@ -232,5 +298,15 @@ int dataplane_each_association(struct dataplane *d, dataplane_association_fn fn,
 
 int dataplane_get_group(struct dataplane *d, uint32_t id, struct group *out)
 {
-	return bpf_map_lookup_elem(bpf_map__fd(d->object->maps.groups), &id, out) ? -errno : 0;
+	return lookup(d->object->maps.groups, &id, out);
+}
+
+int dataplane_get_tunnel(struct dataplane *d, uint32_t id, struct tunnel *out)
+{
+	return lookup(d->object->maps.tunnels, &id, out);
+}
+
+int dataplane_get_device(struct dataplane *d, uint32_t attachment, struct device *out)
+{
+	return lookup(d->object->maps.devices, &attachment, out);
 }
