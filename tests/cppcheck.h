@@ -6,6 +6,8 @@
 #define DL_FOREACH(head, el) for ((el) = (head); (el); (el) = (el)->next)
 #define DL_FOREACH_SAFE(head, el, tmp) \
 	for ((el) = (head); (el) && ((tmp) = (el)->next, 1); (el) = (tmp))
+#define LL_FOREACH_SAFE(head, el, tmp) \
+	for ((el) = (head); (el) && ((tmp) = (el)->next, 1); (el) = (tmp))
 #define HASH_ITER(hh, head, el, tmp) \
 	for ((el) = (head); (el) && ((tmp) = (el)->hh.next, 1); (el) = (tmp))
 #define HASH_FIND(hh, head, key, len, out)   ((out) = (head))

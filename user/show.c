@@ -132,6 +132,8 @@ json_t *show_request(const json_t *request, void *context)
 		return control_error("a request needs a command");
 	if (!strcmp(name, "explain"))
 		return answer_explain(context, request);
+	if (!strcmp(name, "preview"))
+		return answer_preview(context, request);
 	if (!strcmp(name, "routes"))
 		return answer_routes(context, request);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {

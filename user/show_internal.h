@@ -75,5 +75,6 @@ json_t *show_groups(struct gateway *g, const json_t *request);
 json_t *show_drops(struct gateway *g, const json_t *request);
 json_t *answer_routes(struct gateway *g, const json_t *request);
 json_t *answer_explain(struct gateway *g, const json_t *request);
+json_t *answer_preview(struct gateway *g, const json_t *request);
 
 #endif

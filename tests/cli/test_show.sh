@@ -122,7 +122,32 @@ not used:
   destination from branch: BGP comes first [S30]
 END
 
+shows "a preview says what moves, where to, and what is left without a path" \
+	ecmp preview --down dc-1-1 --down branch-1 <<'END'
+if dc-1-1, then branch-1 (is down already) went down:
+
+buckets  ████████████░░░░  75.0%  384 of 512 would move; 256 of them have no tunnel left
+traffic  ████░░░░░░░░░░░░  25.0%  1.00 KiB of 4.00 KiB in the last 1m00s
+connection branch would have no tunnel left
+
+GROUP  ROUTES  MOVE  LOST  SHARE                    TO
+    1     120   128     0  ████████░░░░░░░░  50.0%  dc-1-2 +86, dc-2-1 +42
+   12       1     0   256  ████████████████ 100.0%  nowhere
+
+table main: 3 prefixes of branch-1 would have no path
+  10.60.0.0/16
+  10.61.0.0/16
+  and 1 more: --all lists them
+
+table main: 1 prefix of branch-1 would take another path: dc-1-2
+  10.62.0.0/16
+
+table main: 1 prefix of branch-1, dc-1-2 would keep dc-1-2
+  2001:db8::/32
+END
+
 gives status status
+gives preview ecmp preview --down dc-1-1
 ask -j show tunnels
 same "-j has every SA, with --details and without" "$out" "$("$espalier" -s "$socket" -j show tunnels --details)"
 ask show routes --details
@@ -152,6 +177,11 @@ asked "routes by match, the word shortened" \
 	'{"command": "routes", "match": "covering", "prefix": "10.0.0.0/8", "table": "main"}' \
 	show routes --table main cov 10.0.0.0/8
 asked "drops, all of them" '{"all": true, "command": "drops"}' show --all drops
+asked "a preview of several tunnels, in their order" '{"command": "preview", "down": ["b", "a"]}' ecmp preview --down b --down=a
+asked "a preview in full" '{"all": true, "command": "preview", "down": ["a"]}' ecmp preview --all --down a
+asked "a preview as JSON is in full" '{"all": true, "command": "preview", "down": ["a"]}' -j ecmp preview --down a
+ask ecmp preview
+same "a preview of nothing: usage" "2 espalier: usage: ecmp preview --down TUNNEL [--down TUNNEL]... [--all]" "$code $err"
 asked "explain without protocol" \
 	'{"command": "explain", "destination": "::2", "in": "a", "source": "::1"}' explain ::1 ::2 --in a
 asked "explain with a protocol's name and ports" \

@@ -595,13 +595,10 @@ STORIES = [
 ]
 
 
-def main():
-    global G
+def tell(stories):
+    """Tells them all; how many failed."""
     failed = 0
-    G = Gateway()
-    G.configure()
-    G.start()
-    for story in STORIES:
+    for story in stories:
         try:
             G.drain()
             story()
@@ -613,6 +610,15 @@ def main():
                 traceback.print_exc()
     if failed:
         print(open(f"{STATE}/log").read(), file=sys.stderr)
+    return failed
+
+
+def main():
+    global G
+    G = Gateway()
+    G.configure()
+    G.start()
+    failed = tell(STORIES)
     if G.daemon.poll() is None:
         G.daemon.kill()
     return 1 if failed else 0

@@ -29,6 +29,7 @@ static const char usage[] =
 	"  switch           UPDPOLICY in, fwd, out to --spi-out\n"
 	"  delete-in, delete-out, delete-policy\n"
 	"  expire-soft, expire-hard   EXPIRE of both; hard without DELSA\n"
+	"  figures          what a dump would say of both SAs now; silent, as in a kernel\n"
 	"  acq, larval      an outbound (inbound) state without keys; silent, as in a kernel\n"
 	"  flush, flush-policy, migrate, overrun\n"
 	"options:\n"
@@ -37,6 +38,8 @@ static const char usage[] =
 	"  --spi-in N --spi-out N --new-in N --new-out N\n"
 	"  --inside 4|6|46  families of the policies, default 4\n"
 	"  --delay MS       before the last step of a rekey\n"
+	"  --age S --packets N --bytes N --sequence N --replayed N --outside N --forged N --esn\n"
+	"                   of the SAs; default 0\n"
 	"  --no-direction   without XFRMA_SA_DIR, as kernels before 6.10\n"
 	"  --silent         changes the kernel's state, notifies nobody\n"
 	"  --offline        no daemon runs: write to its journal\n";
@@ -46,7 +49,9 @@ struct options {
 	uint32_t if_id, spi_in, spi_out, new_in, new_out;
 	struct address local, remote;
 	const char *inside;
-	unsigned delay_ms;
+	uint32_t delay_ms;
+	uint32_t age_s, packets, bytes, sequence, replayed, outside, forged;
+	int esn;
 	int no_direction, silent, offline;
 };
 
@@ -108,10 +113,18 @@ static struct xfrm_sa sa(enum xfrm_direction d, uint32_t spi)
 		.direction = o.no_direction ? XFRM_DIRECTION_UNKNOWN : d,
 		.mode = XFRM_MODE_TUNNEL,
 		.replay_window = in ? 32 : 0,
+		.esn = o.esn,
+		.sent_seq = in ? 0 : o.sequence,
+		.received_seq = in ? o.sequence : 0,
+		.replayed = o.replayed,
+		.outside_window = o.outside,
+		.integrity_failed = o.forged,
 		.aead = { "rfc4106(gcm(aes))", 160 },
 		.lifetime = { XFRM_UNLIMITED, XFRM_UNLIMITED, XFRM_UNLIMITED, XFRM_UNLIMITED, 3600,
 			      3960, 0, 0 },
-		.usage = { .add_time = (uint64_t)time(NULL) },
+		.usage = { .bytes = o.bytes,
+			   .packets = o.packets,
+			   .add_time = (uint64_t)time(NULL) - o.age_s },
 	};
 
 	return s;
@@ -275,6 +288,13 @@ static void larval(void)
 	put_keyless(XFRM_DIRECTION_IN, o.spi_in);
 }
 
+static void figures(void)
+{
+	o.silent = 1;
+	put_sa(XFRM_DIRECTION_IN, o.spi_in);
+	put_sa(XFRM_DIRECTION_OUT, o.spi_out);
+}
+
 static void flush(void)
 {
 	emit(message_sa_flush(buf, 0));
@@ -314,6 +334,7 @@ static const struct {
 	{ "delete-policy", delete_policy },
 	{ "expire-soft", expire_soft },
 	{ "expire-hard", expire_hard },
+	{ "figures", figures },
 	{ "acq", acq },
 	{ "larval", larval },
 	{ "flush", flush },
@@ -357,46 +378,68 @@ static const struct option long_options[] = {
 	{ "new-out", required_argument, NULL, 'O' },
 	{ "inside", required_argument, NULL, 'n' },
 	{ "delay", required_argument, NULL, 'd' },
+	{ "age", required_argument, NULL, 'a' },
+	{ "packets", required_argument, NULL, 'p' },
+	{ "bytes", required_argument, NULL, 'b' },
+	{ "sequence", required_argument, NULL, 's' },
+	{ "replayed", required_argument, NULL, 'R' },
+	{ "outside", required_argument, NULL, 'w' },
+	{ "forged", required_argument, NULL, 'F' },
+	{ "esn", no_argument, &o.esn, 1 },
 	{ "no-direction", no_argument, &o.no_direction, 1 },
 	{ "silent", no_argument, &o.silent, 1 },
 	{ "offline", no_argument, &o.offline, 1 },
 	{ NULL, 0, NULL, 0 },
 };
 
-static void take_option(int c)
+/* The number that an option sets, or NULL. */
+static uint32_t *number_of(int c)
 {
 	switch (c) {
-	case 0:
-		return;
 	case 'f':
-		o.if_id = number(optarg);
-		return;
-	case 'l':
-		o.local = address(optarg);
-		return;
-	case 'r':
-		o.remote = address(optarg);
-		return;
+		return &o.if_id;
 	case 'i':
-		o.spi_in = number(optarg);
-		return;
+		return &o.spi_in;
 	case 'o':
-		o.spi_out = number(optarg);
-		return;
+		return &o.spi_out;
 	case 'I':
-		o.new_in = number(optarg);
-		return;
+		return &o.new_in;
 	case 'O':
-		o.new_out = number(optarg);
-		return;
-	case 'n':
-		o.inside = optarg;
-		return;
+		return &o.new_out;
 	case 'd':
-		o.delay_ms = number(optarg);
-		return;
+		return &o.delay_ms;
+	case 'a':
+		return &o.age_s;
+	case 'p':
+		return &o.packets;
+	case 'b':
+		return &o.bytes;
+	case 's':
+		return &o.sequence;
+	case 'R':
+		return &o.replayed;
+	case 'w':
+		return &o.outside;
+	case 'F':
+		return &o.forged;
 	}
-	refuse("no such option");
+	return NULL;
+}
+
+static void take_option(int c)
+{
+	uint32_t *to = number_of(c);
+
+	if (to)
+		*to = number(optarg);
+	else if (c == 'l')
+		o.local = address(optarg);
+	else if (c == 'r')
+		o.remote = address(optarg);
+	else if (c == 'n')
+		o.inside = optarg;
+	else if (c)
+		refuse("no such option");
 }
 
 int main(int argc, char **argv)

@@ -21,11 +21,13 @@ enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 #define OPTION_CONFIRM	  0x40
 #define OPTION_OUTPUT	  0x80
 #define OPTION_DETAILS	  0x100
+#define OPTION_DOWN	  0x200
 
 struct cli {
 	bool json;
 	const char *socket;
 	unsigned options; /* OPTION_* given */
+	json_t *down;	  /* list of what --down names, or NULL */
 	const char *table, *connection, *in, *confirm, *output;
 };
 
@@ -41,7 +43,9 @@ struct command {
 	int (*run)(const struct cli *cli, const struct command *command, char **operands);
 };
 
-extern const struct command show_commands[], route_commands[], render_commands[];
+/* All of them; the nouns of some. */
+extern const struct command commands[];
+extern const struct command ecmp_commands[], show_commands[], route_commands[], render_commands[];
 
 int apply_run(const struct cli *cli, const struct command *command, char **operands);
 int check_run(const struct cli *cli, const struct command *command, char **operands);

@@ -12,37 +12,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "fib_internal.h"
+#include "prefixes.h"
 #include "rib.h"
-
-struct blocks {
-	struct prefix *list;
-	size_t count, room;
-};
 
 struct search {
 	const struct rib *rib;
 	const struct fib_table *table;
 	const struct prefix *around; /* touched; NULL: everything */
 	const struct trie *shown;    /* of a connection, whose routes are to be added */
-	struct blocks found;
+	struct prefixes found;	     /* blocks */
 };
-
-static int add_block(struct search *s, const struct prefix *p)
-{
-	struct blocks *b = &s->found;
-
-	if (b->count == b->room) {
-		size_t room = b->room ? 2 * b->room : 64;
-		struct prefix *list = realloc(b->list, room * sizeof(*list));
-
-		if (!list)
-			return -ENOMEM;
-		b->list = list;
-		b->room = room;
-	}
-	b->list[b->count++] = *p;
-	return 0;
-}
 
 /* What is inside has never asked `around`. */
 static int last_word(const struct search *s, const struct prefix *p)
@@ -55,9 +34,9 @@ static int find_candidate(const struct prefix *p, void *data, void *context)
 	struct search *s = context;
 	int err;
 
-	if (!rib_entry_usable(s->rib, data, s->table->view))
+	if (!rib_entry_usable(s->rib, data, s->table->view, p))
 		return 0;
-	err = add_block(s, p);
+	err = prefixes_add(&s->found, p);
 	return err ? err : last_word(s, p);
 }
 
@@ -73,7 +52,7 @@ static int find_own_route(const struct prefix *p, void *data, void *context)
 
 	if (!own_route_usable(s, data))
 		return 0;
-	err = add_block(s, p);
+	err = prefixes_add(&s->found, p);
 	return err ? err : last_word(s, p);
 }
 
@@ -84,13 +63,13 @@ static bool settled(const struct search *s, const struct prefix *p)
 	if (s->table->connection)
 		return own_route_usable(s, trie_exact(&s->rib->connections[s->table->index], p));
 	e = trie_exact(&s->rib->tables[s->table->index], p);
-	return e && rib_entry_usable(s->rib, e, s->table->view);
+	return e && rib_entry_usable(s->rib, e, s->table->view, p);
 }
 
 static int find_entry(const struct prefix *p, void *data, void *context)
 {
 	struct search *s = context;
-	int err = add_block(s, p);
+	int err = prefixes_add(&s->found, p);
 
 	(void)data;
 	return err ? err : settled(s, p) ? last_word(s, p) : 0;
@@ -98,8 +77,10 @@ static int find_entry(const struct prefix *p, void *data, void *context)
 
 static int find_shown(const struct prefix *p, void *data, void *context)
 {
+	struct search *s = context;
+
 	(void)data;
-	return add_block(context, p);
+	return prefixes_add(&s->found, p);
 }
 
 /* Behind one static route to a connection: the connection's own routes inside it. */
@@ -135,7 +116,7 @@ static int find_references(struct search *s)
 static int find_blocks(struct search *s)
 {
 	const struct fib_table *t = s->table;
-	int err = s->around ? add_block(s, s->around) : 0;
+	int err = s->around ? prefixes_add(&s->found, s->around) : 0;
 
 	if (!err && t->connection)
 		err = trie_walk(&s->rib->connections[t->index], s->around, find_own_route, s);
@@ -146,24 +127,6 @@ static int find_blocks(struct search *s)
 	if (!err)
 		err = trie_walk(&t->routes, s->around, find_entry, s);
 	return err;
-}
-
-static int by_prefix(const void *a, const void *b)
-{
-	return prefix_compare(a, b);
-}
-
-static void sort_blocks(struct blocks *b)
-{
-	size_t kept = 0;
-
-	if (!b->count)
-		return;
-	qsort(b->list, b->count, sizeof(*b->list), by_prefix);
-	for (size_t i = 0; i < b->count; i++)
-		if (!kept || !prefix_equal(&b->list[kept - 1], &b->list[i]))
-			b->list[kept++] = b->list[i];
-	b->count = kept;
 }
 
 static struct fib_answer table_answer(const struct rib *r, const struct fib_table *t,
@@ -228,10 +191,10 @@ int fib_update(const struct rib *rib, const struct fib_table *t, const struct to
 	struct fib_ops ops = { 0 };
 	int err = find_touched(&s, touched);
 
-	sort_blocks(&s.found);
+	prefixes_sort(&s.found);
 	for (size_t i = 0; !err && i < s.found.count; i++)
 		err = compare_block(rib, t, &s.found.list[i], &ops);
-	free(s.found.list);
+	prefixes_free(&s.found);
 	if (err) {
 		fib_ops_free(&ops);
 		return err;

@@ -56,6 +56,14 @@ bool rib_own_available(const struct rib *r, size_t connection, struct connection
 	return source == SOURCE_BGP ? route.learned & present : route.destination && present;
 }
 
+bool rib_own_flips(struct connection_route route, enum route_source source, tunnel_mask was,
+		   tunnel_mask now)
+{
+	tunnel_mask of = source == SOURCE_BGP ? route.learned : (tunnel_mask)-1;
+
+	return rib_own_has(route, source) && !(of & was) != !(of & now);
+}
+
 struct candidate rib_own_candidate(const struct rib *r, size_t connection,
 				   struct connection_route route, enum route_source source)
 {
@@ -401,135 +409,4 @@ void rib_free(struct rib *r)
 	free(r->learns);
 	free(r->references);
 	*r = (struct rib){ 0 };
-}
-
-bool candidate_visible(const struct rib *r, const struct candidate *c, enum view view)
-{
-	return view == VIEW_ALL || c->attachment < 0 ||
-	       r->config->attachments[c->attachment].type == ATTACHMENT_VPC;
-}
-
-static bool usable(const struct rib *r, const struct candidate *c, enum view view)
-{
-	return c->available && candidate_visible(r, c, view);
-}
-
-/* The best usable candidate of an entry, or NULL. They stand in order. */
-static const struct candidate *best(const struct rib *r, const struct rib_entry *e, enum view view)
-{
-	for (size_t i = 0; i < e->count; i++)
-		if (usable(r, &e->list[i], view))
-			return &e->list[i];
-	return NULL;
-}
-
-bool rib_entry_usable(const struct rib *r, const struct rib_entry *e, enum view view)
-{
-	return best(r, e, view);
-}
-
-static int by_tunnel(const void *x, const void *y)
-{
-	const struct member *a = x, *b = y;
-
-	return a->tunnel - b->tunnel;
-}
-
-/* Union of two sets, as far as there is room. */
-static void add_members(struct member_set *set, const struct member_set *more)
-{
-	for (size_t i = 0; i < more->count; i++) {
-		bool there = false;
-
-		for (size_t k = 0; k < set->count; k++)
-			there |= set->members[k].tunnel == more->members[i].tunnel;
-		if (!there && set->count < MAX_MEMBERS)
-			set->members[set->count++] = more->members[i];
-	}
-	qsort(set->members, set->count, sizeof(set->members[0]), by_tunnel);
-}
-
-struct fib_answer rib_connection_answer(const struct rib *r, size_t connection,
-					const struct prefix *p)
-{
-	struct prefix matched;
-	const void *data;
-
-	for (int max_len = p->len; max_len >= 0; max_len = matched.len - 1) {
-		struct connection_route route;
-		int source;
-
-		data = trie_longest(&r->connections[connection], &p->address, (unsigned)max_len,
-				    &matched);
-		if (!data)
-			break;
-		route = rib_own_route_of(data);
-		source = rib_own_route_source(r, connection, route);
-		if (source >= 0)
-			return (struct fib_answer){
-				.kind = FIB_TUNNELS,
-				.set = rib_own_route_members(r, connection, route,
-							     (enum route_source)source),
-			};
-	}
-	return (struct fib_answer){ .kind = FIB_NONE };
-}
-
-/* The group of all candidates that are as good as `first`, each asked for its own table's answer.
- */
-static struct fib_answer tunnels_answer(const struct rib *r, const struct rib_entry *e,
-					const struct candidate *first, enum view view,
-					const struct prefix *p)
-{
-	struct fib_answer all = { .kind = FIB_NONE }, one;
-	enum select_step step;
-
-	for (const struct candidate *c = first; c < e->list + e->count; c++) {
-		if (!usable(r, c, view) || select_compare(first, c, &step))
-			continue;
-		one = rib_connection_answer(
-			r, (size_t)r->config->attachments[c->attachment].connection.index, p);
-		if (one.kind != FIB_TUNNELS)
-			continue;
-		all.kind = FIB_TUNNELS;
-		add_members(&all.set, &one.set);
-	}
-	return all;
-}
-
-static struct fib_answer candidate_answer(const struct rib *r, const struct rib_entry *e,
-					  const struct candidate *c, enum view view,
-					  const struct prefix *p)
-{
-	if (c->source == SOURCE_LOCAL)
-		return (struct fib_answer){ .kind = FIB_LOCAL };
-	if (c->attachment < 0)
-		return (struct fib_answer){ .kind = FIB_BLACKHOLE };
-	if (c->single)
-		return (struct fib_answer){
-			.kind = FIB_DEVICE,
-			.attachment = r->ids->attachment[c->attachment],
-		};
-	return tunnels_answer(r, e, c, view, p);
-}
-
-struct fib_answer rib_answer(const struct rib *r, size_t table, enum view view,
-			     const struct prefix *p)
-{
-	int max_len = p->len;
-
-	while (max_len >= 0) {
-		struct prefix matched;
-		const struct rib_entry *e =
-			trie_longest(&r->tables[table], &p->address, (unsigned)max_len, &matched);
-		const struct candidate *c;
-
-		if (!e)
-			break;
-		c = best(r, e, view);
-		if (c)
-			return candidate_answer(r, e, c, view, p);
-		max_len = matched.len - 1;
-	}
-	return (struct fib_answer){ .kind = FIB_NONE };
 }

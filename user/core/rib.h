@@ -12,6 +12,7 @@
 #include "config.h"
 #include "fib.h"
 #include "ids.h"
+#include "prefixes.h"
 #include "learned.h"
 #include "touched.h"
 #include "trie.h"
@@ -84,6 +85,7 @@ struct rib {
 	tunnel_mask *present;	       /* by connection: its tunnels in Phase 2 [D1] */
 	struct learned_count *learned; /* by connection */
 
+	bool what_if;		 /* rib_what_if() */
 	int *attachments;	 /* by connection: of which type vpn it is, or -1 [S34] */
 	bool *learns;		 /* by TR table and connection */
 	struct trie *references; /* by TR table and connection: rib_references() */
@@ -135,6 +137,17 @@ struct fib_answer rib_answer(const struct rib *r, size_t table, enum view view,
 struct fib_answer rib_connection_answer(const struct rib *r, size_t connection,
 					const struct prefix *p);
 
+/*
+ * What would be if `present` (by connection; it must outlive *out) were the tunnels in Phase 2:
+ * everything else is shared with `r`, of which *out must not be freed or changed. Its answers are
+ * those that `r` would give after rib_set_present() for each connection; the state and order of its
+ * candidates are still those of `r`.
+ */
+void rib_what_if(const struct rib *r, tunnel_mask *present, struct rib *out);
+/* Every prefix of a table at which rib_answer() may differ between the two. 0 or -ENOMEM. */
+int rib_what_if_prefixes(const struct rib *r, const struct rib *what_if, size_t table,
+			 struct prefixes *out);
+
 /* Of a connection: which of its tunnels are up. */
 tunnel_mask rib_present(const struct config *c, const struct ids *ids, size_t connection,
 			tunnel_up_fn up, const void *context);
@@ -152,8 +165,9 @@ struct member_set rib_own_route_members(const struct rib *r, size_t connection,
 
 /* Is a candidate seen from this view [D10]? */
 bool candidate_visible(const struct rib *r, const struct candidate *c, enum view view);
-/* Has an entry a candidate that is available and seen from this view? */
-bool rib_entry_usable(const struct rib *r, const struct rib_entry *e, enum view view);
+/* Has the entry for `p` a candidate that is available and seen from this view? */
+bool rib_entry_usable(const struct rib *r, const struct rib_entry *e, enum view view,
+		      const struct prefix *p);
 /* The static routes of a table that lead to a connection, through which its own routes show [D9]:
  * prefix → their number, as a uintptr_t. */
 const struct trie *rib_references(const struct rib *r, size_t table, size_t connection);

@@ -268,10 +268,7 @@ struct presence {
 
 static bool flips(const struct presence *c, struct connection_route route, enum route_source source)
 {
-	tunnel_mask now = c->rib->present[c->connection];
-	tunnel_mask of = source == SOURCE_BGP ? route.learned : (tunnel_mask)-1;
-
-	return rib_own_has(route, source) && !(of & c->was) != !(of & now);
+	return rib_own_flips(route, source, c->was, c->rib->present[c->connection]);
 }
 
 /* A route of the connection that had a tunnel in Phase 2 has none now, or the reverse. */

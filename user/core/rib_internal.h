@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Shared by rib.c, which builds and asks, and rib_change.c, which changes. */
+/* Shared by rib.c, which builds, rib_answer.c, which asks, rib_change.c, which changes, and
+ * rib_what_if.c, which only supposes. */
 #ifndef ESPALIER_RIB_INTERNAL_H
 #define ESPALIER_RIB_INTERNAL_H
 
@@ -18,6 +19,10 @@ bool rib_own_has(struct connection_route route, enum route_source source);
 /* Has it, and a tunnel of it is in Phase 2. */
 bool rib_own_available(const struct rib *r, size_t connection, struct connection_route route,
 		       enum route_source source);
+
+/* Does having a usable way by `source` change when the tunnels in Phase 2 do? */
+bool rib_own_flips(struct connection_route route, enum route_source source, tunnel_mask was,
+		   tunnel_mask now);
 
 /* One more candidate, unranked. 0 or -ENOMEM. */
 int rib_candidate_add(struct rib *r, size_t table, const struct prefix *p,
