@@ -10,7 +10,7 @@ static const struct column columns[] = {
 	{ "ALGORITHM", ALIGN_LEFT }, { "AGE", ALIGN_RIGHT },	    { "BYTES", ALIGN_RIGHT },
 	{ "PACKETS", ALIGN_RIGHT },  { "REKEY", ALIGN_RIGHT },	    { "EXPIRES", ALIGN_RIGHT },
 	{ "LEFT", ALIGN_LEFT },	     { "BYTES LEFT", ALIGN_RIGHT }, { "PACKETS LEFT", ALIGN_RIGHT },
-	{ "SEQ LEFT", ALIGN_RIGHT },  { "WINDOW", ALIGN_RIGHT },	    { "DROPPED", ALIGN_LEFT },
+	{ "SEQ LEFT", ALIGN_RIGHT }, { "WINDOW", ALIGN_RIGHT },	    { "DROPPED", ALIGN_LEFT },
 	{ NULL, ALIGN_LEFT },
 };
 
