@@ -59,7 +59,7 @@ static void withdraw(struct learned *l, uint32_t n)
 {
 	struct prefix p = numbered(n);
 
-	assert_int_equal(0, learned_withdraw(l, &p, 20));
+	assert_int_equal(0, learned_withdraw(l, &p, 20, LEARNED_ALL_TUNNELS));
 }
 
 static size_t settle(struct learned *l, struct told *t)
@@ -141,13 +141,33 @@ static void of_two_metrics_the_lower_one_counts(void **state)
 	assert_int_equal(0, learned_offer(&l, &p, &(struct learned_offer){ 20, 0, 2 }));
 	settle(&l, t);
 	assert_int_equal(2, t->is[5]);
-	assert_int_equal(0, learned_withdraw(&l, &p, 20));
+	assert_int_equal(0, learned_withdraw(&l, &p, 20, LEARNED_ALL_TUNNELS));
 	settle(&l, t);
 	assert_int_equal(1, t->is[5]);
-	assert_int_equal(0, learned_withdraw(&l, &p, 32));
+	assert_int_equal(0, learned_withdraw(&l, &p, 32, LEARNED_ALL_TUNNELS));
 	settle(&l, t);
 	assert_int_equal(0, t->is[5]);
 	assert_null(trie_exact(&l.routes, &p));
+	learned_free(&l);
+	free(t);
+}
+
+static void one_hop_of_two_goes(void **state)
+{
+	struct learned l = { 0 };
+	struct told *t = calloc(1, sizeof(*t));
+	struct prefix p = numbered(6);
+
+	(void)state;
+	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
+	offer(&l, 6, 3);
+	settle(&l, t);
+	assert_int_equal(0, learned_withdraw(&l, &p, 20, 1));
+	settle(&l, t);
+	assert_int_equal(2, t->is[6]);
+	assert_int_equal(0, learned_withdraw(&l, &p, 20, 2));
+	settle(&l, t);
+	assert_int_equal(0, t->is[6]);
 	learned_free(&l);
 	free(t);
 }
@@ -347,6 +367,7 @@ int main(void)
 		cmocka_unit_test(a_newcomer_does_not_push_out_what_was_accepted),
 		cmocka_unit_test(a_route_that_went_and_came_back_in_one_burst_changed_nothing),
 		cmocka_unit_test(of_two_metrics_the_lower_one_counts),
+		cmocka_unit_test(one_hop_of_two_goes),
 		cmocka_unit_test(what_a_reading_does_not_mention_is_swept_and_nothing_else_moves),
 		cmocka_unit_test(routes_follow_the_nexthop_object_that_they_name),
 		cmocka_unit_test(smaller_quotas_take_back_and_larger_ones_give),

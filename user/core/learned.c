@@ -146,7 +146,8 @@ static void leave(struct offer **first, struct offer *o)
 	}
 }
 
-int learned_withdraw(struct learned *l, const struct prefix *p, uint32_t metric)
+int learned_withdraw(struct learned *l, const struct prefix *p, uint32_t metric,
+		     tunnel_mask tunnels)
 {
 	struct offer *first = trie_exact(&l->routes, p), *o = find(first, metric);
 
@@ -154,7 +155,9 @@ int learned_withdraw(struct learned *l, const struct prefix *p, uint32_t metric)
 		return 0;
 	if (note(&l->dirty, p))
 		return -ENOMEM;
-	leave((struct offer **)trie_insert(&l->routes, p), o);
+	o->is.tunnels &= (tunnel_mask)~tunnels;
+	if (!o->is.tunnels)
+		leave((struct offer **)trie_insert(&l->routes, p), o);
 	return 0;
 }
 

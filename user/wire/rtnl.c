@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <libmnl/libmnl.h>
+#include <linux/nexthop.h>
+#include <linux/rtnetlink.h>
+#include "rtnl.h"
+
+#define DEAD (RTNH_F_DEAD | RTNH_F_LINKDOWN)
+
+/* Where the message really ends: libmnl's own walk rounds that up. */
+static int bytes_left(const struct nlmsghdr *n, const struct nlattr *attr)
+{
+	return (int)((const char *)n + n->nlmsg_len - (const char *)attr);
+}
+
+static void read_attributes(const struct nlmsghdr *n, size_t fixed, const struct nlattr **by_type,
+			   uint16_t types)
+{
+	const struct nlattr *attr = mnl_nlmsg_get_payload_offset(n, fixed);
+
+	for (; mnl_attr_ok(attr, bytes_left(n, attr)); attr = mnl_attr_next(attr))
+		if (mnl_attr_get_type(attr) < types)
+			by_type[mnl_attr_get_type(attr)] = attr;
+}
+
+/* A number of four bytes; false: the attribute is there and is none. */
+static bool read_u32(const struct nlattr *attr, uint32_t *out)
+{
+	if (!attr)
+		return true;
+	if (mnl_attr_get_payload_len(attr) < sizeof(*out))
+		return false;
+	memcpy(out, mnl_attr_get_payload(attr), sizeof(*out));
+	return true;
+}
+
+static bool read_prefix(const struct rtmsg *r, const struct nlattr *dst, struct prefix *out)
+{
+	struct address a = { .family = r->rtm_family };
+	size_t size = address_bits(&a) / 8;
+
+	if (r->rtm_dst_len > size * 8 || (!dst && r->rtm_dst_len))
+		return false;
+	if (dst && mnl_attr_get_payload_len(dst) < size)
+		return false;
+	if (dst)
+		memcpy(a.bytes, mnl_attr_get_payload(dst), size);
+	*out = prefix_of(&a, r->rtm_dst_len);
+	return true;
+}
+
+static void add_hop(struct route_event *e, uint32_t hop)
+{
+	if (hop && e->hop_count < ROUTE_HOPS)
+		e->hops[e->hop_count++] = hop;
+}
+
+static bool read_multipath(const struct nlattr *attr, struct route_event *e)
+{
+	const char *at = mnl_attr_get_payload(attr);
+	size_t left = mnl_attr_get_payload_len(attr);
+	struct rtnexthop hop;
+
+	while (left >= sizeof(hop)) {
+		size_t step;
+
+		memcpy(&hop, at, sizeof(hop));
+		step = MNL_ALIGN(hop.rtnh_len);
+		if (hop.rtnh_len < sizeof(hop) || hop.rtnh_len > left)
+			return false;
+		if (!(hop.rtnh_flags & DEAD))
+			add_hop(e, (uint32_t)hop.rtnh_ifindex);
+		at += step;
+		left -= step < left ? step : left;
+	}
+	return left == 0;
+}
+
+static bool read_hops(const struct rtmsg *r, const struct nlattr *const *a, struct route_event *e)
+{
+	uint32_t device = 0;
+
+	if (a[RTA_MULTIPATH])
+		return read_multipath(a[RTA_MULTIPATH], e);
+	if (!read_u32(a[RTA_OIF], &device))
+		return false;
+	if (!(r->rtm_flags & DEAD))
+		add_hop(e, device);
+	return true;
+}
+
+static int decode_route(const struct nlmsghdr *n, struct route_event *e)
+{
+	const struct nlattr *a[RTA_MAX + 1] = { NULL };
+	struct rtmsg r;
+
+	if (mnl_nlmsg_get_payload_len(n) < sizeof(r))
+		return -EBADMSG;
+	memcpy(&r, mnl_nlmsg_get_payload(n), sizeof(r));
+	/* An exception that the kernel keeps beside its tables is no route. */
+	if ((r.rtm_family != AF_INET && r.rtm_family != AF_INET6) || r.rtm_flags & RTM_F_CLONED)
+		return -ENOMSG;
+	read_attributes(n, sizeof(r), a, RTA_MAX + 1);
+	e->kind = n->nlmsg_type == RTM_NEWROUTE ? ROUTE_SET : ROUTE_GONE;
+	e->table = r.rtm_table;
+	e->protocol = r.rtm_protocol;
+	e->unicast = r.rtm_type == RTN_UNICAST;
+	e->append = r.rtm_family == AF_INET && n->nlmsg_flags & NLM_F_APPEND;
+	if (!read_prefix(&r, a[RTA_DST], &e->prefix) || !read_u32(a[RTA_TABLE], &e->table) ||
+	    !read_u32(a[RTA_PRIORITY], &e->metric) || !read_u32(a[RTA_NH_ID], &e->nexthop) ||
+	    !read_hops(&r, a, e))
+		return -EBADMSG;
+	return 0;
+}
+
+static bool read_group(const struct nlattr *attr, struct route_event *e)
+{
+	size_t len = mnl_attr_get_payload_len(attr);
+	const char *at = mnl_attr_get_payload(attr);
+	struct nexthop_grp member;
+
+	e->group = true;
+	for (; len >= sizeof(member); len -= sizeof(member), at += sizeof(member)) {
+		memcpy(&member, at, sizeof(member));
+		add_hop(e, member.id);
+	}
+	return len == 0;
+}
+
+static int decode_nexthop(const struct nlmsghdr *n, struct route_event *e)
+{
+	const struct nlattr *a[NHA_MAX + 1] = { NULL };
+	struct nhmsg nh;
+	uint32_t device = 0;
+
+	if (mnl_nlmsg_get_payload_len(n) < sizeof(nh))
+		return -EBADMSG;
+	memcpy(&nh, mnl_nlmsg_get_payload(n), sizeof(nh));
+	read_attributes(n, sizeof(nh), a, NHA_MAX + 1);
+	e->kind = n->nlmsg_type == RTM_NEWNEXTHOP ? NEXTHOP_SET : NEXTHOP_GONE;
+	if (!read_u32(a[NHA_ID], &e->nexthop) || !read_u32(a[NHA_OIF], &device) || !e->nexthop)
+		return -EBADMSG;
+	if (a[NHA_GROUP])
+		return read_group(a[NHA_GROUP], e) ? 0 : -EBADMSG;
+	if (!(nh.nh_flags & DEAD))
+		add_hop(e, device);
+	return 0;
+}
+
+static int decode(const struct nlmsghdr *n, struct route_event *e)
+{
+	switch (n->nlmsg_type) {
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		return decode_route(n, e);
+	case RTM_NEWNEXTHOP:
+	case RTM_DELNEXTHOP:
+		return decode_nexthop(n, e);
+	}
+	return -ENOMSG;
+}
+
+int rtnl_decode_all(const void *buf, size_t len, unsigned *malformed, route_event_fn fn, void *data)
+{
+	const struct nlmsghdr *n = buf;
+	int left = (int)len, err = 0;
+
+	for (; !err && mnl_nlmsg_ok(n, left); n = mnl_nlmsg_next(n, &left)) {
+		struct route_event e = { 0 };
+		int result = decode(n, &e);
+
+		if (!result)
+			err = fn(&e, data);
+		else if (result == -EBADMSG && malformed)
+			++*malformed;
+	}
+	return err;
+}
+
+int fpm_frame(const void *buf, size_t len, const void **payload, size_t *payload_len)
+{
+	const uint8_t *b = buf;
+	size_t whole;
+
+	if (len < FPM_HEADER)
+		return 0;
+	whole = (size_t)b[2] << 8 | b[3];
+	if (b[0] != 1 || b[1] != 1 || whole < FPM_HEADER)
+		return -EBADMSG;
+	if (len < whole)
+		return 0;
+	*payload = b + FPM_HEADER;
+	*payload_len = whole - FPM_HEADER;
+	return (int)whole;
+}
+
+static struct nlmsghdr *request(void *buf, uint32_t sequence, uint16_t type)
+{
+	struct nlmsghdr *n = mnl_nlmsg_put_header(buf);
+
+	n->nlmsg_type = type;
+	n->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	n->nlmsg_seq = sequence;
+	return n;
+}
+
+size_t rtnl_request_routes(void *buf, uint32_t sequence, uint8_t family, uint32_t table)
+{
+	struct nlmsghdr *n = request(buf, sequence, RTM_GETROUTE);
+	struct rtmsg *r = mnl_nlmsg_put_extra_header(n, sizeof(*r));
+
+	r->rtm_family = family;
+	mnl_attr_put_u32(n, RTA_TABLE, table);
+	return n->nlmsg_len;
+}
+
+size_t rtnl_request_nexthops(void *buf, uint32_t sequence)
+{
+	struct nlmsghdr *n = request(buf, sequence, RTM_GETNEXTHOP);
+
+	mnl_nlmsg_put_extra_header(n, sizeof(struct nhmsg));
+	return n->nlmsg_len;
+}
