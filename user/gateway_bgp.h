@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * From the kernel's tables, or FRR's FPM stream, to what each connection is offered [S41 S43 S44].
+ *
+ * A connection keeps what it has learned, by name, across changes of the configuration. Offers are
+ * collected for some milliseconds and then settled together: forwarding_learn().
+ */
+#ifndef ESPALIER_GATEWAY_BGP_H
+#define ESPALIER_GATEWAY_BGP_H
+
+#include "gateway.h"
+
+/* Subscribes. Nothing is read yet. 0 or -errno; says why it failed. */
+int bgp_open(struct gateway *g);
+void bgp_close(struct gateway *g);
+/* Adds the feeds to the event loop. */
+int bgp_add_events(struct gateway *g);
+
+/* By connection of `c`: what it has learned until now. The array is the caller's, what it points to
+ * is not. NULL: no memory. */
+struct learned **bgp_bind(struct gateway *g, const struct config *c);
+/* The running configuration is another one: its quotas hold, its tables are read. Also for the
+ * start, before routes are decided on. */
+int bgp_configure(struct gateway *g);
+/* Forgets connections that are no longer configured. */
+void bgp_retire(struct gateway *g);
+
+/* A device or address changed. The kernel says nothing of routes that go with it. */
+void bgp_host_changed(struct gateway *g, const struct host_event *event);
+/* Reads everything anew, unless that takes so long that it has to be rare. */
+void bgp_audit(struct gateway *g);
+/* Says how much of the quotas is used where that is much, and what was refused [D4]. */
+void bgp_raise_alarms(struct gateway *g);
+
+#endif
