@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cap-ng.h>
 #include <systemd/sd-daemon.h>
+#include "gateway_bgp.h"
 #include "gateway_change.h"
 #include "gateway_stats.h"
 
@@ -237,6 +238,7 @@ int gateway_update(struct gateway *g)
 	begin_alarms(g);
 	err = g->decided && g->recovered ? follow_change(g) : decide_anew(g);
 	stats_alarm(g);
+	quota_raise_alarms(g);
 	end_alarms(g);
 	monitor_settled(g);
 	return err;
@@ -283,6 +285,7 @@ static void on_host(const struct host_event *event, void *data)
 	else
 		monitor_because(g, "addresses of the host changed");
 	g->plan_known = false;
+	bgp_host_changed(g, event);
 	gateway_request_update(g, LINK_SETTLE_MS * NS_PER_MS);
 }
 
@@ -306,6 +309,7 @@ static int on_audit(sd_event_source *source, uint64_t usec, void *data)
 	tunnels_resync_or_retry(g);
 	stats_audit(g);
 	g->plan_known = false;
+	bgp_audit(g);
 	gateway_request_update(g, 0);
 	sd_event_source_set_time(source, usec + AUDIT_PERIOD_S * 1000000ull);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -364,7 +368,7 @@ static int open_control(struct gateway *g)
 	return err;
 }
 
-static int add_io(struct gateway *g, int fd, sd_event_io_handler_t handler, int64_t priority)
+int gateway_add_io(struct gateway *g, int fd, sd_event_io_handler_t handler, int64_t priority)
 {
 	sd_event_source *source;
 	int err = sd_event_add_io(g->event, &source, fd, EPOLLIN, handler, g);
@@ -381,11 +385,11 @@ static int add_io(struct gateway *g, int fd, sd_event_io_handler_t handler, int6
 static int add_events(struct gateway *g)
 {
 	uint64_t now = 0;
-	int err = add_io(g, xfrm_fd(g->xfrm), tunnels_follow, SD_EVENT_PRIORITY_IMPORTANT);
+	int err = gateway_add_io(g, xfrm_fd(g->xfrm), tunnels_follow, SD_EVENT_PRIORITY_IMPORTANT);
 
 	sd_event_now(g->event, CLOCK_MONOTONIC, &now);
 	if (err >= 0)
-		err = add_io(g, host_fd(g->host), on_host_fd, SD_EVENT_PRIORITY_NORMAL);
+		err = gateway_add_io(g, host_fd(g->host), on_host_fd, SD_EVENT_PRIORITY_NORMAL);
 	if (err >= 0)
 		err = sd_event_add_time(g->event, NULL, CLOCK_MONOTONIC,
 					now + AUDIT_PERIOD_S * 1000000ull, AUDIT_SLACK_US, on_audit,
@@ -450,6 +454,8 @@ static int open_all(struct gateway *g)
 		err = open_xfrm(g);
 	if (!err)
 		err = stats_begin(g);
+	if (!err)
+		err = bgp_open(g);
 	return err;
 }
 
@@ -462,7 +468,9 @@ static int start(struct gateway *g)
 		err = setup_first(g);
 	if (!err)
 		err = host_watch(g->host, on_host, g);
-	/* Which tunnels are up must be known before any route is touched. */
+	/* Which tunnels are up, and what BGP gives, must be known before any route is touched. */
+	if (!err)
+		err = bgp_configure(g);
 	if (!err)
 		err = tunnels_resync(g);
 	if (!err)
@@ -471,6 +479,8 @@ static int start(struct gateway *g)
 		err = setup_retire(g);
 	if (!err)
 		err = add_events(g);
+	if (!err)
+		err = bgp_add_events(g);
 	if (!err)
 		err = change_begin(g);
 	return err;
@@ -506,6 +516,8 @@ static void close_all(struct gateway *g)
 	control_close(g->control);
 	sentry_close(g->sentry);
 	xfrm_close(g->xfrm);
+	bgp_close(g);
+	free(g->learned);
 	phase2_free(g->phase2);
 	dataplane_close(g->dataplane);
 	host_close(g->host);

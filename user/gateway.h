@@ -33,6 +33,7 @@
 
 struct change;
 struct stats;
+struct bgp;
 
 struct gateway_options {
 	const char *config;	 /* file */
@@ -94,7 +95,8 @@ struct gateway {
 	struct fib fib;		  /* what the maps hold */
 	size_t held[2];		  /* routes in the maps, IPv4 and IPv6 */
 	struct groups groups;	  /* likewise */
-	struct learned **learned; /* by connection: what BGP offers it; NULL: nothing is fed */
+	struct bgp *bgp;	  /* gateway_bgp.h */
+	struct learned **learned; /* by connection: what BGP offers it; NULL: no feed */
 	struct touched pending;	  /* where the maps could not follow the rib, for want of room */
 	bool freed;		  /* there is more room than at the last try */
 	struct host_plan plan;
@@ -141,6 +143,9 @@ int gateway_update(struct gateway *g);
 void gateway_request_slow_path(struct gateway *g);
 /* An update within `delay_ns`; one that is due sooner stays. */
 void gateway_request_update(struct gateway *g, uint64_t delay_ns);
+
+/* A descriptor to be handled when it is readable; the loop owns the source. 0 or -errno. */
+int gateway_add_io(struct gateway *g, int fd, sd_event_io_handler_t handler, int64_t priority);
 
 /* The tunnel with this id, or NULL. */
 struct gateway_tunnel *gateway_tunnel(const struct gateway *g, uint32_t id);

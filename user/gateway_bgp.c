@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <syslog.h>
 #include <time.h>
 #include <linux/rtnetlink.h>
@@ -16,12 +17,19 @@
 #define NS_PER_MS      1000000ull
 #define NS_PER_US      1000ull
 
+/* What a reading of a connection's routes hangs on. */
+struct bgp_source {
+	bool enabled;
+	uint32_t table;
+	char devices[TUNNELS_PER_CONNECTION][DEVICE_NAME_LEN]; /* tunnels by position */
+};
+
 /* What a connection of this name has learned. */
 struct bgp_connection {
 	struct bgp_connection *next;
 	char *name;
-	bool bound; /* by the running configuration */
 	struct learned learned;
+	struct bgp_source source; /* of what was learned */
 };
 
 struct bgp {
@@ -29,6 +37,7 @@ struct bgp {
 	struct nexthops nexthops;
 	struct bgp_connection *connections;
 	sd_event_source *settle, *reread;
+	uint32_t *devices; /* of tunnels, by place, as of the last reading; 0: not there, or down */
 	uint64_t read_at_ns, read_took_ns;
 	bool aliased; /* some route has another one beside it, with the same key */
 };
@@ -121,12 +130,12 @@ static int connection_of(const struct gateway *g, uint32_t table)
 static tunnel_mask tunnels_behind(const struct gateway *g, size_t connection,
 				  const uint32_t *devices, size_t count)
 {
-	const struct gateway_tunnel *t = &g->tunnels[connection * TUNNELS_PER_CONNECTION];
+	const uint32_t *own = &g->bgp->devices[connection * TUNNELS_PER_CONNECTION];
 	tunnel_mask mask = 0;
 
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < TUNNELS_PER_CONNECTION; k++)
-			if (t[k].used && t[k].ifindex && t[k].ifindex == devices[i])
+			if (own[k] && own[k] == devices[i])
 				mask |= (tunnel_mask)(1u << k);
 	return mask;
 }
@@ -243,6 +252,40 @@ static int read_route(const struct route_event *e, void *data)
 	return follow_route(r->g, e);
 }
 
+/* Asked of the kernel itself: at the start nobody has looked for the devices yet. */
+static int find_devices(struct gateway *g)
+{
+	size_t places = gateway_tunnel_places(g);
+	uint32_t *devices = calloc(places + 1, sizeof(*devices));
+	struct host_link link;
+	char name[DEVICE_NAME_LEN];
+
+	if (!devices)
+		return -ENOMEM;
+	for (size_t i = 0; i < places; i++) {
+		const struct gateway_tunnel *t = &g->tunnels[i];
+
+		if (t->used && g->config.connections[t->connection].bgp.enabled &&
+		    !host_link_by_name(g->host,
+				       tunnel_device_name(gateway_tunnel_config(g, t), name),
+				       &link) &&
+		    link.up)
+			devices[i] = link.ifindex;
+	}
+	free(g->bgp->devices);
+	g->bgp->devices = devices;
+	return 0;
+}
+
+static struct bgp_source source_of(const struct config_connection *c)
+{
+	struct bgp_source s = { .enabled = c->bgp.enabled, .table = c->kernel_table };
+
+	for (size_t k = 0; s.enabled && k < c->tunnel_count; k++)
+		tunnel_device_name(&c->tunnels[k], s.devices[k]);
+	return s;
+}
+
 static int read_connection(struct gateway *g, size_t connection)
 {
 	const struct config_connection *c = &g->config.connections[connection];
@@ -262,12 +305,17 @@ static int read_all(struct gateway *g)
 
 	g->bgp->aliased = false;
 	nexthops_free(&g->bgp->nexthops);
-	err = route_feed_dump_nexthops(g->bgp->feed, note_nexthop, g);
+	err = find_devices(g);
+	if (!err)
+		err = route_feed_dump_nexthops(g->bgp->feed, note_nexthop, g);
 	/* A kernel without nexthop objects has none to tell of. */
 	if (err == -EOPNOTSUPP)
 		err = 0;
 	for (size_t i = 0; !err && i < g->config.connection_count; i++)
 		err = read_connection(g, i);
+	for (size_t i = 0; !err && i < g->config.connection_count; i++)
+		connection_named(g->bgp, g->config.connections[i].name)->source =
+			source_of(&g->config.connections[i]);
 	if (err)
 		gateway_log(LOG_ERR,
 			    "cannot read BGP routes from the kernel, the last known ones stay: %s",
@@ -314,6 +362,7 @@ static int on_settle(sd_event_source *source, uint64_t usec, void *data)
 	err = forwarding_learn(g);
 	if (err)
 		gateway_log(LOG_ERR, "BGP routes could not all be followed: %s", strerror(-err));
+	gateway_request_slow_path(g); /* also says what was refused */
 	return 0;
 }
 
@@ -347,19 +396,31 @@ static int on_reread(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+static bool concerns(const struct host_event *event, const char *device, uint32_t ifindex)
+{
+	switch (event->kind) {
+	case HOST_LINK_CHANGED:
+	case HOST_LINK_GONE:
+		return !strcmp(event->link.name, device);
+	case HOST_ADDRESS_ADDED:
+	case HOST_ADDRESS_GONE:
+		return event->address.ifindex == ifindex;
+	case HOST_EVENTS_LOST:
+		return true;
+	}
+	return false;
+}
+
 void bgp_host_changed(struct gateway *g, const struct host_event *event)
 {
 	char name[DEVICE_NAME_LEN];
 
-	(void)event;
 	for (size_t i = 0; i < gateway_tunnel_places(g); i++) {
 		const struct gateway_tunnel *t = &g->tunnels[i];
 
-		if (!t->used || !g->config.connections[t->connection].bgp.enabled)
-			continue;
-		if (event->kind == HOST_EVENTS_LOST || event->address.ifindex == t->ifindex ||
-		    !strcmp(event->link.name,
-			    tunnel_device_name(gateway_tunnel_config(g, t), name)))
+		if (t->used && g->config.connections[t->connection].bgp.enabled &&
+		    concerns(event, tunnel_device_name(gateway_tunnel_config(g, t), name),
+			     t->ifindex))
 			request_reread(g, LINK_SETTLE_MS * NS_PER_MS);
 	}
 }
@@ -380,15 +441,29 @@ static int tell_nobody(const struct prefix *p, tunnel_mask accepted, void *conte
 	return 0;
 }
 
+/* Is a connection's table, or which tunnel is which in it, another one than was read? */
+static bool must_read(const struct gateway *g)
+{
+	for (size_t i = 0; i < g->config.connection_count; i++) {
+		const struct config_connection *c = &g->config.connections[i];
+		struct bgp_source now = source_of(c);
+
+		if (memcmp(&now, &connection_named(g->bgp, c->name)->source, sizeof(now)))
+			return true;
+	}
+	return false;
+}
+
 int bgp_configure(struct gateway *g)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < g->config.connection_count; i++)
 		learned_set_limits(g->learned[i], learned_limits_of(&g->config, i));
-	err = read_all(g);
+	if (must_read(g))
+		err = read_all(g);
 	/* The rib is about to be built from what is accepted: there is nothing to be told. */
-	for (size_t i = 0; !err && !g->decided && i < g->config.connection_count; i++)
+	for (size_t i = 0; !err && i < g->config.connection_count; i++)
 		err = learned_settle(g->learned[i], tell_nobody, NULL);
 	return err;
 }
@@ -434,6 +509,7 @@ void bgp_close(struct gateway *g)
 	sd_event_source_unref(g->bgp->reread);
 	route_feed_close(g->bgp->feed);
 	nexthops_free(&g->bgp->nexthops);
+	free(g->bgp->devices);
 	for (c = g->bgp->connections; c; c = next) {
 		next = c->next;
 		free_connection(c);

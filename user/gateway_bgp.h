@@ -19,8 +19,8 @@ int bgp_add_events(struct gateway *g);
 /* By connection of `c`: what it has learned until now. The array is the caller's, what it points to
  * is not. NULL: no memory. */
 struct learned **bgp_bind(struct gateway *g, const struct config *c);
-/* The running configuration is another one: its quotas hold, its tables are read. Also for the
- * start, before routes are decided on. */
+/* The running configuration is another one, or the first: its quotas hold, its tables are read if
+ * they are not the same as before. To be called before routes are decided on. 0 or -errno. */
 int bgp_configure(struct gateway *g);
 /* Forgets connections that are no longer configured. */
 void bgp_retire(struct gateway *g);
@@ -29,7 +29,8 @@ void bgp_retire(struct gateway *g);
 void bgp_host_changed(struct gateway *g, const struct host_event *event);
 /* Reads everything anew, unless that takes so long that it has to be rare. */
 void bgp_audit(struct gateway *g);
-/* Says how much of the quotas is used where that is much, and what was refused [D4]. */
-void bgp_raise_alarms(struct gateway *g);
+/* gateway_quota.c: says how much of the quotas is used where that is much, and what was refused
+ * [D4]. */
+void quota_raise_alarms(struct gateway *g);
 
 #endif

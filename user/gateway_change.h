@@ -52,6 +52,8 @@ struct setup {
 	struct ids ids;
 	struct gateway_tunnel *tunnels;
 	struct gateway_attachment *attachments;
+	struct learned *
+		*learned; /* by connection; the array is its own, what it points to is not */
 };
 
 /* Takes over *config on success. Parts that run already, by name, keep their id and state. On

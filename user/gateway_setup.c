@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include "gateway_bgp.h"
 #include "gateway_change.h"
 
 /* ---- ids and their names ---- */
@@ -100,6 +101,7 @@ int setup_retire(struct gateway *g)
 	free(tables);
 	free(attachments);
 	free(tunnels);
+	bgp_retire(g);
 	return err;
 }
 
@@ -144,13 +146,14 @@ static void keep_attachment(const struct gateway *g, const struct config_attachm
 		run->attached = 0;
 }
 
-static int make_state(const struct gateway *g, struct setup *s)
+static int make_state(struct gateway *g, struct setup *s)
 {
 	size_t places = s->config.connection_count * TUNNELS_PER_CONNECTION;
 
 	s->tunnels = calloc(places + 1, sizeof(*s->tunnels));
 	s->attachments = calloc(s->config.attachment_count + 1, sizeof(*s->attachments));
-	if (!s->tunnels || !s->attachments)
+	s->learned = bgp_bind(g, &s->config);
+	if (!s->tunnels || !s->attachments || !s->learned)
 		return -ENOMEM;
 	for (size_t i = 0; i < places; i++) {
 		s->tunnels[i] = new_tunnel(s, i);
@@ -168,6 +171,7 @@ void setup_free(struct setup *s, struct config *config)
 	ids_free(&s->ids);
 	free(s->tunnels);
 	free(s->attachments);
+	free(s->learned);
 	if (config)
 		*config = s->config;
 	*s = (struct setup){ 0 };
@@ -192,12 +196,13 @@ int setup_make(struct gateway *g, struct config *config, struct setup *out)
 
 void setup_exchange(struct gateway *g, struct setup *s)
 {
-	struct setup was = { g->config, g->ids, g->tunnels, g->attachments };
+	struct setup was = { g->config, g->ids, g->tunnels, g->attachments, g->learned };
 
 	g->config = s->config;
 	g->ids = s->ids;
 	g->tunnels = s->tunnels;
 	g->attachments = s->attachments;
+	g->learned = s->learned;
 	*s = was;
 }
 
@@ -270,6 +275,7 @@ static int undo(struct gateway *g, struct setup *s, int err, char *why, size_t s
 {
 	snprintf(why, size, "%s", g->alarm_count ? g->alarms[0] : strerror(-err));
 	exchange(g, s);
+	bgp_configure(g);
 	setup_watch(g, s);
 	if (gateway_update(g))
 		gateway_log(LOG_ERR, "the former configuration could not be restored in full");
@@ -291,6 +297,8 @@ int gateway_install(struct gateway *g, struct config *next, char *why, size_t wh
 	}
 	exchange(g, &s);
 	err = remember_ids(g);
+	if (!err)
+		err = bgp_configure(g);
 	if (!err)
 		err = setup_watch(g, &s);
 	if (!err)

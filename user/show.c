@@ -118,9 +118,13 @@ static const struct {
 	const char *name;
 	json_t *(*show)(struct gateway *g, const json_t *request);
 } commands[] = {
-	{ "status", show_status },	     { "tunnels", show_tunnels },
-	{ "connections", show_connections }, { "attachments", show_attachments },
-	{ "groups", show_groups },	     { "drops", show_drops },
+	{ "status", show_status },
+	{ "tunnels", show_tunnels },
+	{ "connections", show_connections },
+	{ "attachments", show_attachments },
+	{ "bgp", show_bgp },
+	{ "groups", show_groups },
+	{ "drops", show_drops },
 };
 
 json_t *show_request(const json_t *request, void *context)

@@ -71,6 +71,7 @@ json_t *candidate_why(const struct gateway *g, const struct rib_entry *e,
 json_t *show_tunnels(struct gateway *g, const json_t *request);
 json_t *show_connections(struct gateway *g, const json_t *request);
 json_t *show_attachments(struct gateway *g, const json_t *request);
+json_t *show_bgp(struct gateway *g, const json_t *request);
 json_t *show_groups(struct gateway *g, const json_t *request);
 json_t *show_drops(struct gateway *g, const json_t *request);
 json_t *answer_routes(struct gateway *g, const json_t *request);

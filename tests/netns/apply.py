@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 
 import gateway as ground
 from gateway import (BUILD, CONFIG, HOST, PINS, SOCKET, STATE, Gateway, flow, frame, hop, run, wait_for)
@@ -590,27 +589,8 @@ def prepare():
 
 
 def main():
-    failed = 0
-    wanted = sys.argv[1:]
     prepare()
-    for story in STORIES:
-        if wanted and story.__name__ not in wanted:
-            continue
-        try:
-            story()
-            print(f"ok {story.__name__}", flush=True)
-        except Exception as why:  # a story's failure is reported, and the next one told
-            failed += 1
-            print(f"not ok {story.__name__}: {why}", flush=True)
-            if not isinstance(why, AssertionError):
-                traceback.print_exc()
-            if G.daemon.poll() is not None:
-                break
-    if failed:
-        print(open(f"{STATE}/log").read(), file=sys.stderr)
-    if G.daemon.poll() is None:
-        G.daemon.kill()
-    return 1 if failed else 0
+    return ground.tell(G, STORIES, sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -231,9 +231,7 @@ def main():
     with open(CONFIG, "w") as f:
         f.write(YAML)
     G.start()
-    failed = ground.tell(STORIES)
-    G.stop()
-    return 1 if failed else 0
+    return ground.tell(G, STORIES)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@
 #include "show.h"
 
 static const struct noun *const nouns[] = {
-	&noun_tunnels, &noun_connections, &noun_attachments,
-	&noun_routes,  &noun_groups,	  &noun_drops,
+	&noun_tunnels, &noun_connections, &noun_attachments, &noun_routes,
+	&noun_groups,  &noun_drops,	  &noun_bgp,
 };
 
 const struct command show_commands[] = {
@@ -66,6 +66,17 @@ const struct command show_commands[] = {
 			"address).",
 		.options = OPTION_TABLE | OPTION_CONNECTION,
 		.max = 2,
+		.run = show_run,
+	},
+	{
+		.name = "bgp",
+		.parent = "show",
+		.summary = "BGP routes: offered, accepted, refused, by connection and tunnel",
+		.help = "Counted are the routes that the routing daemon put into the connection's "
+			"kernel\n"
+			"table, by tunnel they lead over. LIMIT is the quota [S43 S44]; what is "
+			"over it\n"
+			"is refused and gets the room that others leave [D4]. With -j also which.",
 		.run = show_run,
 	},
 	{

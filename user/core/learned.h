@@ -64,7 +64,7 @@ void learned_set_limits(struct learned *l, struct learned_limits limits);
 int learned_offer(struct learned *l, const struct prefix *p, const struct learned_offer *offer);
 /* It is gone, or these tunnels of it are: IPv6 can lose one hop of several. 0 (also when it was not
  * there) or -ENOMEM. */
-#define LEARNED_ALL_TUNNELS ((tunnel_mask)-1)
+#define LEARNED_ALL_TUNNELS ((tunnel_mask) - 1)
 int learned_withdraw(struct learned *l, const struct prefix *p, uint32_t metric,
 		     tunnel_mask tunnels);
 /* A nexthop object leads over other tunnels now: so do the routes that name it. 0 or -ENOMEM. */

@@ -29,9 +29,7 @@ static struct nexthop_object *make(const struct route_event *e)
 
 	if (!o)
 		return NULL;
-	*o = (struct nexthop_object){
-		.id = e->nexthop, .group = e->group, .count = e->hop_count
-	};
+	*o = (struct nexthop_object){ .id = e->nexthop, .group = e->group, .count = e->hop_count };
 	memcpy(o->hops, e->hops, e->hop_count * sizeof(o->hops[0]));
 	return o;
 }

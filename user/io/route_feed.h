@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Routes and nexthop objects of the kernel, by rtnetlink: what a routing daemon puts into the tables
- * of the connections. Subscribes, dumps, decides nothing.
+ * Routes and nexthop objects of the kernel, by rtnetlink: what a routing daemon puts into the
+ * tables of the connections. Subscribes, dumps, decides nothing.
  *
  * The kernel is silent about routes that go with a link or an address, so whoever listens has to
  * read anew after those. All functions return 0 or -errno.

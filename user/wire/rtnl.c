@@ -16,7 +16,7 @@ static int bytes_left(const struct nlmsghdr *n, const struct nlattr *attr)
 }
 
 static void read_attributes(const struct nlmsghdr *n, size_t fixed, const struct nlattr **by_type,
-			   uint16_t types)
+			    uint16_t types)
 {
 	const struct nlattr *attr = mnl_nlmsg_get_payload_offset(n, fixed);
 

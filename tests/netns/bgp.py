@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+What the kernel's tables say of BGP, on the ground of gateway.py: routes are put there as a routing daemon would put
+them, and the question is always where a packet goes then. Real FRR and BIRD: the vm tier.
+"""
+import signal
+import subprocess
+import sys
+
+import gateway as ground
+from gateway import CONFIG, HOST, Gateway, frame, flow, hop, run, wait_for
+
+YAML = """
+gateway: { limits: %(limits)s }
+transit_router:
+  tables:
+    main: { learn: [vpc-a, dc-1, dc-2] }
+attachments:
+  vpc-a: { type: vpc, device: eth1, cidrs: [10.1.0.0/24, "fd00:1::/64"], association: main }
+  dc-1:  { type: vpn, connection: dc-1, association: main }
+  dc-2:  { type: vpn, connection: dc-2, association: main }
+customer_gateways:
+  dc-1: { addresses: [203.0.113.10, 203.0.113.11], asn: 65001 }
+  dc-2: { addresses: [203.0.113.12] }
+connections:
+  dc-1:
+    customer_gateway: dc-1
+    vrf: false
+    table: 1001
+    bgp: {}
+    tunnels:
+      - { name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10,
+          inside: 169.254.10.0/30, bgp_address: 169.254.10.1 }
+      - { name: two, if_id: 102, device: tun102, local_address: 198.51.100.2, remote_address: 203.0.113.11,
+          inside: 169.254.11.0/30, bgp_address: 169.254.11.1 }
+  dc-2:
+    customer_gateway: dc-2
+    vrf: false
+    routes: [10.70.0.0/16]
+    tunnels:
+      - { name: three, if_id: 103, device: tun103, local_address: 198.51.100.1, remote_address: 203.0.113.12 }
+"""
+G = None
+
+
+def configure(limits="default"):
+    with open(CONFIG, "w") as f:
+        f.write(YAML % {"limits": limits})
+
+
+def batch(*lines, family=4):
+    """Commands of ip, in one program; the first that fails is what is said."""
+    done = subprocess.run(["ip", *([f"-{family}"] if family else []), "-batch", "-"], input="\n".join(lines) + "\n", text=True,
+                          capture_output=True)
+    assert done.returncode == 0, done.stderr.strip()
+
+
+def bgp(verb, prefix, hops="", metric=20):
+    """As a daemon does it: protocol bgp, in the connection's table."""
+    batch(f"route {verb} {prefix} table 1001 proto bgp metric {metric} {hops}", family=6 if ":" in prefix else 4)
+
+
+def path(destination, source=HOST):
+    """The tunnels that sixteen flows to there take, or why they take none."""
+    answers = [G.path(destination, "udp", port, 7, source=source) for port in range(1, 17)]
+    return {a.get("tunnel") or a["reason"] for a in answers}
+
+
+def goes(destination, *where, source=HOST):
+    wait_for(f"{destination} goes to {where}", lambda: path(destination, source) == set(where))
+
+
+def learned():
+    rows = G.cli("show", "routes", "--connection", "dc-1")
+    return {r["prefix"]: {h["tunnel"] for h in r["next_hops"]} for r in rows if r["type"] == "bgp"}
+
+
+def alarms():
+    return " ".join(G.cli("status")["alarms"])
+
+
+# ---- the stories ---------------------------------------------------------------------------------------------------
+
+def a_route_of_the_daemon_reaches_the_trie_and_the_packet_the_tunnel():
+    bgp("add", "10.50.0.0/16", "dev tun101")
+    goes("10.50.0.9", "one")
+    packet = flow(1000)
+    G.vpc.send(frame(packet))
+    G.tun["tun101"].expect(hop(packet))
+    rows = [r for r in G.cli("show", "routes", "--table", "main") if r["prefix"] == "10.50.0.0/16"]
+    assert [(r["type"], r["state"], r["origin"]) for r in rows] == [("bgp", "active", "bgp")], rows
+
+
+def two_hops_are_two_tunnels_and_a_replaced_route_is_what_it_is_now():
+    bgp("replace", "10.50.0.0/16", "nexthop dev tun101 nexthop dev tun102")
+    goes("10.50.0.9", "one", "two")
+    bgp("replace", "10.50.0.0/16", "dev tun102")
+    goes("10.50.0.9", "two")
+    bgp("del", "10.50.0.0/16")
+    goes("10.50.0.9", "no-route")
+
+
+def routes_of_others_in_that_table_are_not_learned():
+    batch("route add 10.51.0.0/16 dev tun101 table 1001 proto static", "route add 10.52.0.0/16 dev tun101 proto bgp",
+          "route add blackhole 10.53.0.0/16 table 1001 proto bgp")
+    bgp("add", "10.54.0.0/16", "dev tun101")
+    goes("10.54.0.1", "one")
+    assert set(learned()) == {"10.54.0.0/16"}, learned()
+    batch("route del 10.51.0.0/16 table 1001", "route del 10.52.0.0/16", "route del 10.53.0.0/16 table 1001",
+          "route del 10.54.0.0/16 table 1001")
+
+
+def ipv6_loses_one_hop_of_two():
+    first, second = "via fe80::2 dev tun101", "via fe80::2 dev tun102"
+    bgp("add", "fd00:50::/48", f"nexthop {first} nexthop {second}")
+    goes("fd00:50::1", "one", "two", source="fd00:1::2")
+    bgp("del", "fd00:50::/48", first)
+    goes("fd00:50::1", "two", source="fd00:1::2")
+    bgp("append", "fd00:50::/48", first)
+    goes("fd00:50::1", "one", "two", source="fd00:1::2")
+    bgp("del", "fd00:50::/48", f"nexthop {first} nexthop {second}")
+    goes("fd00:50::1", "no-route", source="fd00:1::2")
+
+
+def ipv4_next_hops_with_ipv6_addresses():
+    bgp("add", "10.55.0.0/16", "via inet6 fe80::2 dev tun101")
+    goes("10.55.0.1", "one")
+    bgp("del", "10.55.0.0/16")
+    goes("10.55.0.1", "no-route")
+
+
+def of_two_metrics_the_lower_one_goes_first():
+    batch("route add 10.56.0.0/16 dev tun101 table 1001 proto bird metric 32")
+    goes("10.56.0.1", "one")
+    bgp("add", "10.56.0.0/16", "dev tun102")
+    goes("10.56.0.1", "two")
+    bgp("del", "10.56.0.0/16")
+    goes("10.56.0.1", "one")
+    batch("route del 10.56.0.0/16 table 1001 metric 32")
+    goes("10.56.0.1", "no-route")
+
+
+def an_appended_route_waits_until_the_first_one_goes():
+    bgp("add", "10.57.0.0/16", "dev tun101")
+    bgp("append", "10.57.0.0/16", "dev tun102")
+    goes("10.57.0.1", "one")
+    bgp("del", "10.57.0.0/16", "dev tun101")
+    goes("10.57.0.1", "two")
+    bgp("del", "10.57.0.0/16")
+    goes("10.57.0.1", "no-route")
+
+
+def nexthop_objects_with_and_without_their_devices_in_the_route():
+    for compat in (1, 0):
+        run(f"sysctl -qw net.ipv4.nexthop_compat_mode={compat}")
+        batch("nexthop add id 21 dev tun101 proto zebra", "nexthop add id 22 dev tun102 proto zebra")
+        batch("nexthop add id 20 group 21/22 proto zebra", family=None)
+        bgp("add", "10.58.0.0/16", "nhid 20")
+        goes("10.58.0.1", "one", "two")
+        batch("nexthop replace id 20 group 22 proto zebra", family=None)
+        goes("10.58.0.1", "two")
+        batch("nexthop replace id 20 group 21/22 proto zebra", family=None)
+        goes("10.58.0.1", "one", "two")
+        batch("nexthop del id 21")  # takes itself out of the group
+        goes("10.58.0.1", "two")
+        batch("nexthop del id 22")  # takes the group and the route along
+        goes("10.58.0.1", "no-route")
+    run("sysctl -qw net.ipv4.nexthop_compat_mode=1")
+
+
+def a_link_that_goes_down_takes_its_routes_along_without_a_word():
+    bgp("add", "10.59.0.0/16", "nexthop dev tun101 nexthop dev tun102")
+    goes("10.59.0.1", "one", "two")
+    run("ip link set tun102 down")
+    goes("10.59.0.1", "one")
+    run("ip link set tun101 down")
+    goes("10.59.0.1", "no-route")
+    wait_for("nothing is learned", lambda: learned() == {})
+    run("ip link set tun101 up && ip link set tun102 up")
+    bgp("add", "10.59.0.0/16", "nexthop dev tun101 nexthop dev tun102")
+    goes("10.59.0.1", "one", "two")
+    bgp("del", "10.59.0.0/16")
+
+
+def a_route_whose_tunnel_left_phase_2_lets_the_shorter_one_show():
+    bgp("add", "10.60.0.0/16", "dev tun102")
+    bgp("add", "10.60.1.0/24", "dev tun101")
+    goes("10.60.1.1", "one")
+    G.down(1)
+    goes("10.60.1.1", "two")
+    states = {r["prefix"]: r["state"] for r in G.cli("show", "routes", "--connection", "dc-1") if r["type"] == "bgp"}
+    assert states == {"10.60.0.0/16": "active", "10.60.1.0/24": "withdrawn"}, states
+    G.up(1)
+    goes("10.60.1.1", "one")
+    bgp("del", "10.60.0.0/16")
+    bgp("del", "10.60.1.0/24")
+
+
+def bgp_goes_before_a_destination_based_route_of_another_connection():
+    G.up(3)
+    goes("10.70.0.1", "three")
+    bgp("add", "10.70.0.0/16", "dev tun101")
+    goes("10.70.0.1", "one")
+    standby = [r for r in G.cli("show", "routes", "--table", "main")
+               if r["prefix"] == "10.70.0.0/16" and r["state"] == "standby"]
+    assert len(standby) == 1 and "dc-1 (bgp)" in standby[0]["why"], standby
+    bgp("del", "10.70.0.0/16")
+    goes("10.70.0.1", "three")
+    G.down(3)
+
+
+def the_default_route_may_be_learned():
+    bgp("add", "default", "dev tun101")
+    goes("192.0.2.77", "one")
+    bgp("del", "default")
+    goes("192.0.2.77", "no-route")
+
+
+def numbered(count, first=0):
+    return [f"10.{128 + n // 256}.{n % 256}.0/24" for n in range(first, first + count)]
+
+
+def many(verb, prefixes, device="tun101"):
+    batch(*[f"route {verb} {p} dev {device} table 1001 proto bgp metric 20" for p in prefixes])
+
+
+def counts():
+    return [(t["offered"], t["accepted"]) for t in G.cli("show", "bgp")[0]["tunnels"]]
+
+
+def over_quota_is_refused_said_and_given_room_later():
+    many("add", numbered(790))
+    wait_for("790 are accepted", lambda: counts()[0] == (790, 790))
+    assert "BGP routes" not in alarms(), alarms()
+    many("add", numbered(20, 790))
+    wait_for("headroom is short", lambda: "more than 80 %" in alarms())
+    many("add", numbered(191, 810))
+    wait_for("one is refused", lambda: counts()[0] == (1001, 1000))
+    wait_for("that is said", lambda: "over quota are refused" in alarms() and "all of the 1000" in alarms())
+    refused = G.cli("show", "bgp")[0]["refused"]
+    assert len(refused) == 1, refused
+    assert path(refused[0]["prefix"].replace(".0/24", ".1")) == {"no-route"}
+    many("del", numbered(1))
+    wait_for("the refused one got the room", lambda: counts()[0] == (1000, 1000))
+    goes(refused[0]["prefix"].replace(".0/24", ".1"), "one")
+    many("add", numbered(1000, 1001))
+    wait_for("a thousand are refused", lambda: counts()[0] == (2000, 1000))
+    many("del", numbered(2000, 1))
+    wait_for("all are gone", lambda: counts()[0] == (0, 0))
+    wait_for("and nothing is said any more", lambda: "BGP routes" not in alarms())
+
+
+def without_limits_all_are_accepted():
+    configure("none")
+    G.cli("apply", CONFIG)
+    many("add", numbered(1500))
+    wait_for("all are accepted", lambda: counts()[0] == (1500, 1500))
+    configure()
+    G.cli("apply", CONFIG)
+    wait_for("a thousand stay", lambda: counts()[0] == (1500, 1000))
+    many("del", numbered(1500))
+    wait_for("all are gone", lambda: counts()[0] == (0, 0))
+
+
+def a_killed_daemon_finds_the_routes_again_and_loses_no_packet():
+    bgp("add", "10.61.0.0/16", "nexthop dev tun101 nexthop dev tun102")
+    goes("10.61.0.1", "one", "two")
+    G.stop(signal.SIGKILL)
+    bgp("add", "10.62.0.0/16", "dev tun102")
+    G.start()
+    assert path("10.61.0.1") == {"one", "two"} and path("10.62.0.1") == {"two"}
+    bgp("del", "10.61.0.0/16")
+    bgp("del", "10.62.0.0/16")
+
+
+def another_configuration_keeps_what_was_learned():
+    bgp("add", "10.63.0.0/16", "dev tun101")
+    goes("10.63.0.1", "one")
+    with open(CONFIG) as f:
+        text = f.read()
+    with open(CONFIG, "w") as f:
+        f.write(text.replace("routes: [10.70.0.0/16]", "routes: [10.70.0.0/16, 10.71.0.0/16]"))
+    G.cli("apply", CONFIG)
+    assert path("10.63.0.1") == {"one"}
+    bgp("del", "10.63.0.0/16")
+    goes("10.63.0.1", "no-route")
+
+
+STORIES = [
+    a_route_of_the_daemon_reaches_the_trie_and_the_packet_the_tunnel,
+    two_hops_are_two_tunnels_and_a_replaced_route_is_what_it_is_now, routes_of_others_in_that_table_are_not_learned,
+    ipv6_loses_one_hop_of_two, ipv4_next_hops_with_ipv6_addresses, of_two_metrics_the_lower_one_goes_first,
+    an_appended_route_waits_until_the_first_one_goes, nexthop_objects_with_and_without_their_devices_in_the_route,
+    a_link_that_goes_down_takes_its_routes_along_without_a_word,
+    a_route_whose_tunnel_left_phase_2_lets_the_shorter_one_show,
+    bgp_goes_before_a_destination_based_route_of_another_connection, the_default_route_may_be_learned,
+    over_quota_is_refused_said_and_given_room_later, without_limits_all_are_accepted,
+    a_killed_daemon_finds_the_routes_again_and_loses_no_packet, another_configuration_keeps_what_was_learned,
+]
+
+
+def main():
+    global G
+    G = ground.G = Gateway()
+    G.tun["tun103"] = ground.Wire(ground.open_tun("tun103"), True)
+    configure()
+    G.start()
+    G.up(1)
+    G.up(2)
+    return ground.tell(G, STORIES, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What BGP offers the connections, and what the quotas let in. Sessions are FRR's to tell. */
+#include "show_internal.h"
+
+static json_t *limit_json(size_t limit)
+{
+	return limit == LEARNED_NO_LIMIT ? json_null() : json_integer((json_int_t)limit);
+}
+
+static json_t *tunnel_counts(const struct gateway *g, size_t connection, size_t tunnel)
+{
+	const struct learned_counts *c = &g->learned[connection]->counts;
+	const struct config_tunnel *t = &g->config.connections[connection].tunnels[tunnel];
+	size_t offered = c->offered[tunnel], accepted = c->accepted[tunnel];
+
+	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:o}", "name", t->name, "up",
+			 g->tunnels[connection * TUNNELS_PER_CONNECTION + tunnel].live, "offered",
+			 (json_int_t)offered, "accepted", (json_int_t)accepted, "refused",
+			 (json_int_t)(offered - accepted), "limit",
+			 limit_json(g->learned[connection]->limits.tunnel));
+}
+
+struct refused_list {
+	const struct gateway *g;
+	size_t connection;
+	json_t *list;
+};
+
+static int append_refused(const struct prefix *p, tunnel_mask refused, void *context)
+{
+	const struct refused_list *l = context;
+	const struct config_connection *c = &l->g->config.connections[l->connection];
+	json_t *tunnels = json_array();
+
+	for (size_t k = 0; k < c->tunnel_count; k++)
+		if (refused >> k & 1)
+			json_array_append_new(tunnels, json_string(c->tunnels[k].name));
+	json_array_append_new(l->list, json_pack("{s:o, s:o}", "prefix", prefix_json(p), "tunnels",
+						 tunnels));
+	return 0;
+}
+
+static json_t *show_connection(const struct gateway *g, size_t i)
+{
+	const struct config_connection *c = &g->config.connections[i];
+	struct refused_list refused = { g, i, json_array() };
+	json_t *tunnels = json_array();
+	char vrf[DEVICE_NAME_LEN];
+
+	for (size_t k = 0; k < c->tunnel_count; k++)
+		json_array_append_new(tunnels, tunnel_counts(g, i, k));
+	learned_each_refused(g->learned[i], append_refused, &refused);
+	return json_pack("{s:s, s:o, s:I, s:I, s:o, s:o, s:o}", "connection", c->name, "vrf",
+			 c->vrf ? json_string(connection_vrf_name(c, vrf)) : json_null(),
+			 "kernel_table", (json_int_t)c->kernel_table, "local_asn",
+			 (json_int_t)c->bgp.local_asn, "limit",
+			 limit_json(g->learned[i]->limits.connection), "tunnels", tunnels,
+			 "refused", refused.list);
+}
+
+json_t *show_bgp(struct gateway *g, const json_t *request)
+{
+	json_t *list = json_array();
+
+	(void)request;
+	for (size_t i = 0; i < g->config.connection_count; i++)
+		if (g->config.connections[i].bgp.enabled)
+			json_array_append_new(list, show_connection(g, i));
+	return list;
+}
