@@ -483,6 +483,7 @@ def the_monitor_tells_each_change_with_its_cause():
         m.expect(event="configuration", change="route added")
         call("route", "delete", "dc-1", "10.57.0.0/16")
         m.expect(event="route", change="removed", table="main", prefix="10.57.0.0/16", cause="route delete")
+        m.expect(event="configuration", change="route deleted")  # the last that is said of it
         m.events.clear()
         G.down(2)
         e = m.expect(event="tunnel", tunnel="two", up=False)
