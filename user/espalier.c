@@ -33,6 +33,7 @@ static const struct option long_options[] = {
 	{ "output", required_argument, NULL, OWN_OPTION + OPTION_OUTPUT },
 	{ "details", no_argument, NULL, OWN_OPTION + OPTION_DETAILS },
 	{ "down", required_argument, NULL, OWN_OPTION + OPTION_DOWN },
+	{ "daemons", no_argument, NULL, OWN_OPTION + OPTION_DAEMONS },
 	{ 0 },
 };
 

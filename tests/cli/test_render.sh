@@ -25,14 +25,32 @@ same "standard input" "0 $text" "$code $out"
 run -j render swanctl "$file"
 same "-j" "0 $text" "$code $(jq -r .text <<<"$out")"
 
+# What is rendered for a data centre that speaks BGP.
+bgp() {
+	configuration | sed 's/^    routes: .*/    bgp: {}/'
+}
+bgp >"$work/bgp.yaml"
+run render frr "$work/bgp.yaml"
+same "frr" "0 " "$code $err"
+same "an instance in the connection's VRF" "router bgp 45104 vrf vrf1001" "$(grep '^router bgp' <<<"$out")"
+run render frr --daemons "$work/bgp.yaml"
+same "frr --daemons" "0 bgpd=yes bfdd=yes" "$code $(grep -E '^(bgp|bfd)d=' <<<"$out" | paste -sd' ')"
+run render frr --output "$output" "$work/bgp.yaml"
+same "frr --output" "0 $output/frr.conf $output/daemons" "$code $(paste -sd' ' <<<"$out")"
+check "the same text" cmp <("$espalier" render frr "$work/bgp.yaml") "$output/frr.conf"
+rm -r "$output"
+
 # ---- what is refused ----
+bgp | sed 's/^    bgp: {}/    bgp: {}\n    vrf: false\n    table: 65536/' >"$work/plain.yaml"
+run render frr "$work/plain.yaml"
+same "what FRR cannot do" "2 espalier: $work/plain.yaml: 1 error; nothing is rendered" "$code $(tail -1 <<<"$err")"
 sed 's/if_id: 102/if_id: 101/; s/type: vpc/type: vcp/' "$file" >"$work/broken.yaml"
 run render swanctl "$work/broken.yaml"
 same "a configuration with errors is not rendered" "2 " "$code $out"
 same "and all errors are said" "2" "$(grep -c ': error: ' <<<"$err")"
 same "and the sum" "espalier: $work/broken.yaml: 2 errors; nothing is rendered" "$(tail -1 <<<"$err")"
 run render
-same "render nothing" "2 espalier: render what? swanctl ..." "$code $err"
+same "render nothing" "2 espalier: render what? swanctl|frr ..." "$code $err"
 run render swanctl --output 'a"b' "$file"
 same "a directory that cannot stand in an include line" \
 	"2 espalier: --output: 'a\"b' cannot stand in an include line; choose a directory without quotes, backslashes and line ends" \

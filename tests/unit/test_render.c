@@ -19,7 +19,7 @@ static void swanctl(const struct config *c, struct text *out)
 }
 
 /* Texts of the whole gateway. */
-static render_fn *const renderers[] = { swanctl, render_charon };
+static render_fn *const renderers[] = { swanctl, render_charon, render_frr, render_frr_daemons };
 
 #define RENDERERS (sizeof(renderers) / sizeof(*renderers))
 
@@ -30,6 +30,9 @@ static const struct {
 	{ "design.yaml", "design.swanctl", swanctl },
 	{ "design.yaml", "design.charon", render_charon },
 	{ "everything.yaml", "everything.swanctl", swanctl },
+	{ "design.yaml", "design.frr", render_frr },
+	{ "design.yaml", "design.daemons", render_frr_daemons },
+	{ "everything.yaml", "everything.frr", render_frr },
 };
 
 static struct checked checked_file(const char *name)
@@ -121,10 +124,64 @@ static void many_connections(struct text *t)
 	}
 }
 
+static unsigned times(const struct text *text, const char *line)
+{
+	unsigned n = 0;
+
+	for (const char *at = strstr(text->data, line); at; at = strstr(at + 1, line))
+		n++;
+	return n;
+}
+
+/* The two hosts of a /30, from either [S58]. */
+static void a_session_is_with_ourselves(void **state)
+{
+	static const char *const hosts[][2] = { { "169.254.10.1", "169.254.10.2" },
+						{ "169.254.10.2", "169.254.10.1" },
+						{ "169.254.10.253", "169.254.10.254" },
+						{ "169.254.10.6", "169.254.10.5" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
+		struct config_tunnel t = { 0 };
+		char text[PREFIX_STRLEN];
+		struct address peer;
+
+		assert_int_equal(address_parse(hosts[i][0], &t.bgp_address), 0);
+		peer = tunnel_peer_address(&t);
+		assert_string_equal(address_format(&peer, text), hosts[i][1]);
+	}
+}
+
+/* Outside of VRFs FRR has one instance, and reads tables up to 65535. */
+static void what_frr_cannot_do_is_rendered(void **state)
+{
+	struct text yaml = { 0 };
+	struct findings f = { 0 };
+	struct checked k;
+
+	(void)state;
+	many_connections(&yaml);
+	k = check_bytes(yaml.data, yaml.len);
+	k.config.connections[3].vrf = false;
+	k.config.connections[3].kernel_table = 65535;
+	render_frr_refuses(&k.config, &f);
+	assert_int_equal(f.count, 0);
+	k.config.connections[3].kernel_table = 65536;
+	k.config.connections[7].vrf = false;
+	render_frr_refuses(&k.config, &f);
+	assert_int_equal(f.count, 2);
+	assert_non_null(strstr(f.list[0].text, "table: 65536"));
+	assert_non_null(strstr(f.list[1].text, "'c7' is the second"));
+	findings_free(&f);
+	text_free(&yaml);
+	checked_free(&k);
+}
+
 static void a_tunnel_is_left_out(void **state)
 {
-	struct text yaml = { 0 }, text = { 0 };
-	char name[32];
+	struct text yaml = { 0 }, swan = { 0 }, frr = { 0 };
+	char line[64];
 	struct checked k;
 
 	(void)state;
@@ -132,18 +189,19 @@ static void a_tunnel_is_left_out(void **state)
 	k = check_bytes(yaml.data, yaml.len);
 	if (findings_errors(&k.findings))
 		fail_msg("%s", findings_text(&k.findings));
-	render_swanctl(&k.config, "x", &text);
+	render_swanctl(&k.config, "x", &swan);
+	render_frr(&k.config, &frr);
 	for (unsigned i = 0; i < CONNECTIONS; i++)
 		for (unsigned t = 1; t <= 2; t++) {
-			const char *at;
-
-			snprintf(name, sizeof(name), "\n\tc%u-%u {\n", i, t);
-			at = strstr(text.data, name);
-			assert_non_null(at);
-			assert_null(strstr(at + 1, name));
+			snprintf(line, sizeof(line), "\n\tc%u-%u {\n", i, t);
+			assert_int_equal(times(&swan, line), 1);
+			snprintf(line, sizeof(line), " description tunnel c%u-%u, xfrm%u\n", i, t,
+				 2 * i + t);
+			assert_int_equal(times(&frr, line), 1);
 		}
 	text_free(&yaml);
-	text_free(&text);
+	text_free(&swan);
+	text_free(&frr);
 	checked_free(&k);
 }
 
@@ -221,6 +279,8 @@ int main(void)
 		cmocka_unit_test(a_text_is_not_what_was_reviewed),
 		cmocka_unit_test(the_same_configuration_gives_another_text),
 		cmocka_unit_test(a_tunnel_is_left_out),
+		cmocka_unit_test(a_session_is_with_ourselves),
+		cmocka_unit_test(what_frr_cannot_do_is_rendered),
 		cmocka_unit_test(a_dot_in_a_name_makes_another_section),
 		cmocka_unit_test(a_device_name_is_obeyed),
 		cmocka_unit_test(a_secret_goes_astray),

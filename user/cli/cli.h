@@ -22,6 +22,7 @@ enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 #define OPTION_OUTPUT	  0x80
 #define OPTION_DETAILS	  0x100
 #define OPTION_DOWN	  0x200
+#define OPTION_DAEMONS	  0x400
 
 struct cli {
 	bool json;

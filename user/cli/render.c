@@ -12,22 +12,35 @@
 #include "../io/statefile.h"
 #include "render.h"
 
+int render_refuse(const struct cli *cli, const char *path, struct findings *problems)
+{
+	size_t errors = findings_errors(problems);
+	int code = EXIT_OK;
+
+	if (errors) {
+		findings_sort(problems);
+		configfile_print_findings(stderr, path, problems);
+		code = cli_fail(cli, EXIT_USAGE, "%s: %zu error%s; nothing is rendered",
+				configfile_name(path), errors, plural(errors));
+	}
+	findings_free(problems);
+	return code;
+}
+
 int render_load(const struct cli *cli, const char *operand, struct config *out)
 {
 	const char *path = operand ? operand : RENDER_DEFAULT_FILE;
 	struct findings f = { 0 };
-	int err = configfile_load(path, false, out, &f), code = EXIT_OK;
-	size_t errors = findings_errors(&f);
+	int err = configfile_load(path, false, out, &f);
 
+	if (!err) {
+		findings_free(&f);
+		return EXIT_OK;
+	}
 	if (err == -EINVAL)
-		configfile_print_findings(stderr, path, &f);
-	if (err == -ENOMEM)
-		code = cli_fail(cli, EXIT_FAILED, "out of memory");
-	else if (err)
-		code = cli_fail(cli, EXIT_USAGE, "%s: %zu error%s; nothing is rendered",
-				configfile_name(path), errors, plural(errors));
+		return render_refuse(cli, path, &f);
 	findings_free(&f);
-	return code;
+	return cli_fail(cli, EXIT_FAILED, "out of memory");
 }
 
 static int print_text(const struct cli *cli, const struct text *text)
@@ -112,15 +125,9 @@ static void secrets_free(struct secrets *s)
 static int check_secrets(const struct cli *cli, const struct config *c)
 {
 	struct findings f = { 0 };
-	size_t errors;
 
 	configfile_check_secrets(c, &f);
-	errors = findings_errors(&f);
-	configfile_print_findings(stderr, c->file, &f);
-	findings_free(&f);
-	return !errors ? EXIT_OK
-		       : cli_fail(cli, EXIT_USAGE, "%s: %zu error%s; nothing is written", c->file,
-				  errors, plural(errors));
+	return render_refuse(cli, c->file, &f);
 }
 
 static int write_secrets(const struct cli *cli, const struct config *c)
@@ -249,6 +256,23 @@ const struct command render_commands[] = {
 		.options = OPTION_OUTPUT,
 		.max = 1,
 		.run = swanctl_run,
+	},
+	{
+		.name = "frr",
+		.parent = "render",
+		.args = "[--daemons] [--output DIR] [FILE]",
+		.summary = "BGP, for FRR",
+		.help = "FILE is " RENDER_DEFAULT_FILE " by default, or - for standard input.\n"
+			"\n"
+			"--daemons     which daemons to run and how: /etc/frr/daemons\n"
+			"--output DIR  write " RENDER_FRR_FILE " and " RENDER_DAEMONS_FILE
+			" there instead\n"
+			"\n"
+			"Exit status: 0 rendered, 1 failed, 2 errors in FILE, or what FRR cannot "
+			"do.",
+		.options = OPTION_OUTPUT | OPTION_DAEMONS,
+		.max = 1,
+		.run = render_frr_run,
 	},
 	{ .name = NULL },
 };

@@ -14,10 +14,16 @@
  */
 int render_load(const struct cli *cli, const char *operand, struct config *out);
 
+/* Is `problems` empty? Else prints and frees it: nothing is rendered. Returns the exit code. */
+int render_refuse(const struct cli *cli, const char *path, struct findings *problems);
+
 /* Prints the text, with -j as {"text": ...}, and frees it. Returns the exit code. */
 int render_print(const struct cli *cli, struct text *text);
 
 /* Writes the text as a file of mode 0600 in --output's directory, and frees it. The exit code. */
 int render_write(const struct cli *cli, const char *name, struct text *text);
+
+/* render_bgp.c */
+int render_frr_run(const struct cli *cli, const struct command *command, char **operands);
 
 #endif

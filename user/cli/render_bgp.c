@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* espalier render frr: the routing daemon's side of a configuration. */
+#include "render.h"
+
+static int write_frr(const struct cli *cli, const struct config *c)
+{
+	struct text frr = { 0 }, daemons = { 0 }, says = { 0 };
+	int code;
+
+	render_frr(c, &frr);
+	code = render_write(cli, RENDER_FRR_FILE, &frr);
+	if (code)
+		return code;
+	render_frr_daemons(c, &daemons);
+	code = render_write(cli, RENDER_DAEMONS_FILE, &daemons);
+	if (code)
+		return code;
+	text_add(&says, "%s/%s\n%s/%s\n", cli->output, RENDER_FRR_FILE, cli->output,
+		 RENDER_DAEMONS_FILE);
+	return render_print(cli, &says);
+}
+
+static int frr(const struct cli *cli, const struct config *c)
+{
+	struct text text = { 0 };
+	struct findings refused = { 0 };
+	int code;
+
+	render_frr_refuses(c, &refused);
+	code = render_refuse(cli, c->file, &refused);
+	if (code)
+		return code;
+	if (cli->output)
+		return write_frr(cli, c);
+	if (cli->options & OPTION_DAEMONS)
+		render_frr_daemons(c, &text);
+	else
+		render_frr(c, &text);
+	return render_print(cli, &text);
+}
+
+int render_frr_run(const struct cli *cli, const struct command *command, char **operands)
+{
+	struct config c;
+	int code = render_load(cli, operands[0], &c);
+
+	(void)command;
+	if (!code) {
+		code = frr(cli, &c);
+		config_free(&c);
+	}
+	return code;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What render_frr.c, render_bird.c and render_peer.c have in common: BGP sessions as both ends see
+ * them.
+ */
+#ifndef ESPALIER_WIRE_RENDER_BGP_H
+#define ESPALIER_WIRE_RENDER_BGP_H
+
+#include "render.h"
+
+/* One end of the session over a tunnel. */
+struct bgp_session {
+	const struct config_bgp *bgp;
+	struct address local, peer;
+	uint32_t peer_asn;
+	unsigned families;	 /* BGP_* */
+	const char *description; /* of the tunnel */
+	const char *profile;	 /* of BFD */
+	const char *in, *out;	 /* route-maps */
+};
+
+/* frr.conf: the session's lines in `router bgp`, and those in an address family. */
+void frr_session(const struct bgp_session *s, struct text *out);
+void frr_session_family(const struct bgp_session *s, struct text *out);
+/* frr.conf: a BFD profile; nothing without BFD. */
+void frr_bfd_profile(const struct config_bgp *bgp, const char *profile, struct text *out);
+/* frr.conf: graceful restart in `router bgp`. */
+void frr_graceful_restart(const struct config_bgp *bgp, struct text *out);
+
+/* "ipv4", "ipv6": one bit of BGP_*. */
+const char *bgp_family_name(unsigned family);
+
+#endif

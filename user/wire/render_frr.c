@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * FRR: one BGP instance in each connection's VRF. Lines are written as FRR shows them in its
+ * running configuration, so that `render --check` can compare.
+ *
+ * What is exported is decided by espalierd alone: it gives metric 77 to the routes that a data
+ * centre is to get, and only while `synchronize: true`. The same metric is asked for here whether
+ * it is on or off, so that switching needs no other configuration of FRR [S15 S42].
+ *
+ * No `maximum-prefix`: it would end the session. espalierd counts, and refuses single routes [D4].
+ */
+#include <stdio.h>
+#include "../core/host.h"
+#include "render_bgp.h"
+
+#define NAME_LEN (NAME_MAX_LEN + 16)
+
+static const unsigned families[] = { BGP_IPV4, BGP_IPV6 };
+
+static const char head[] = "! For frr.conf, written by `espalier render frr`.\n"
+			   "frr defaults traditional\n"
+			   "service integrated-vtysh-config\n"
+			   "!\n"
+			   "! What a data centre announces and must not: the tunnels' own "
+			   "addresses, and what is never\n"
+			   "! steered [D14]. Everything else is espalierd's to judge, a default "
+			   "route included [S45].\n"
+			   "ip prefix-list espalier-never seq 5 permit 127.0.0.0/8 le 32\n"
+			   "ip prefix-list espalier-never seq 10 permit 169.254.0.0/16 le 32\n"
+			   "ip prefix-list espalier-never seq 15 permit 224.0.0.0/3 le 32\n"
+			   "ipv6 prefix-list espalier-never seq 5 permit ::1/128\n"
+			   "ipv6 prefix-list espalier-never seq 10 permit fe80::/10 le 128\n"
+			   "ipv6 prefix-list espalier-never seq 15 permit ff00::/8 le 128\n";
+
+const char *bgp_family_name(unsigned family)
+{
+	return family == BGP_IPV4 ? "ipv4" : "ipv6";
+}
+
+static const char *profile_name(const struct config_connection *c, char buf[NAME_LEN])
+{
+	snprintf(buf, NAME_LEN, "espalier-%s", c->name);
+	return buf;
+}
+
+/* Of a plain table: the route-map says which [vrf: false]. */
+static const char *in_map_name(const struct config_connection *c, char buf[NAME_LEN])
+{
+	if (c->vrf)
+		snprintf(buf, NAME_LEN, "espalier-in");
+	else
+		snprintf(buf, NAME_LEN, "espalier-in-%u", c->kernel_table);
+	return buf;
+}
+
+static void in_map(const char *name, uint32_t table, struct text *out)
+{
+	text_add(out,
+		 "!\nroute-map %s deny 10\n match ip address prefix-list espalier-never\nexit\n",
+		 name);
+	text_add(out,
+		 "route-map %s deny 20\n match ipv6 address prefix-list espalier-never\nexit\n",
+		 name);
+	text_add(out, "route-map %s permit 30\n", name);
+	if (table)
+		text_add(out, " set table %u\n", table);
+	text_add(out, "exit\n");
+}
+
+static void in_maps(const struct config *c, struct text *out)
+{
+	bool shared = false;
+
+	for (size_t i = 0; i < c->connection_count; i++) {
+		const struct config_connection *connection = &c->connections[i];
+		char name[NAME_LEN];
+
+		if (!connection->bgp.enabled || (connection->vrf && shared))
+			continue;
+		shared |= connection->vrf;
+		in_map(in_map_name(connection, name),
+		       connection->vrf ? 0 : connection->kernel_table, out);
+	}
+}
+
+/* What espalierd writes into the table for a data centre, as zebra reads its metric. */
+#define EXPORTED_METRIC (HOST_METRIC_EXPORTED & 0xFFFFFFu)
+
+static void out_maps(struct text *out)
+{
+	text_add(out,
+		 "!\n"
+		 "! What is synchronized: espalierd gives these routes metric %u, while it is on "
+		 "[S15 S42]. Where\n"
+		 "! the data centre announces the same prefix itself, its own goes first.\n"
+		 "route-map espalier-export permit 10\n"
+		 " match metric %u\n"
+		 " set local-preference 1\n"
+		 " set metric 0\n"
+		 " set weight 0\n"
+		 "exit\n",
+		 EXPORTED_METRIC, EXPORTED_METRIC);
+	text_add(out,
+		 "!\n"
+		 "! Nothing learned goes out again, not through the other tunnel either [D10]: "
+		 "only what began\n"
+		 "! here has no AS path yet.\n"
+		 "bgp as-path access-list espalier-own seq 5 permit ^$\n"
+		 "route-map espalier-out permit 10\n"
+		 " match as-path espalier-own\n"
+		 "exit\n");
+}
+
+void frr_bfd_profile(const struct config_bgp *bgp, const char *profile, struct text *out)
+{
+	if (!bgp->bfd.enabled)
+		return;
+	text_add(out, " profile %s\n", profile);
+	text_add(out, "  detect-multiplier %u\n", bgp->bfd.multiplier);
+	text_add(out, "  transmit-interval %u\n", bgp->bfd.interval_ms);
+	text_add(out, "  receive-interval %u\n exit\n", bgp->bfd.interval_ms);
+}
+
+static void bfd_profiles(const struct config *c, struct text *out)
+{
+	text_add(out, "!\nbfd\n");
+	for (size_t i = 0; i < c->connection_count; i++) {
+		char profile[NAME_LEN];
+
+		if (c->connections[i].bgp.enabled)
+			frr_bfd_profile(&c->connections[i].bgp,
+					profile_name(&c->connections[i], profile), out);
+	}
+	text_add(out, "exit\n");
+}
+
+void frr_graceful_restart(const struct config_bgp *bgp, struct text *out)
+{
+	if (!bgp->graceful_restart.enabled) {
+		text_add(out, " bgp graceful-restart-disable\n");
+		return;
+	}
+	text_add(out, " bgp graceful-restart restart-time %u\n", bgp->graceful_restart.restart_s);
+	text_add(out, " bgp graceful-restart stalepath-time %u\n", bgp->graceful_restart.stale_s);
+	text_add(out, " bgp graceful-restart\n bgp graceful-restart preserve-fw-state\n");
+}
+
+void frr_session(const struct bgp_session *s, struct text *out)
+{
+	char peer[PREFIX_STRLEN], local[PREFIX_STRLEN];
+
+	address_format(&s->peer, peer);
+	text_add(out, " neighbor %s remote-as %u\n", peer, s->peer_asn);
+	text_add(out, " neighbor %s description %s\n", peer, s->description);
+	if (s->bgp->bfd.enabled)
+		text_add(out, " neighbor %s bfd\n neighbor %s bfd profile %s\n", peer, peer,
+			 s->profile);
+	text_add(out, " neighbor %s update-source %s\n", peer, address_format(&s->local, local));
+	text_add(out, " neighbor %s timers %u %u\n", peer, s->bgp->keepalive_s,
+		 s->bgp->hold_time_s);
+	text_add(out, " neighbor %s timers connect 5\n", peer);
+}
+
+void frr_session_family(const struct bgp_session *s, struct text *out)
+{
+	char peer[PREFIX_STRLEN];
+
+	address_format(&s->peer, peer);
+	text_add(out, "  neighbor %s activate\n", peer);
+	text_add(out, "  neighbor %s route-map %s in\n", peer, s->in);
+	text_add(out, "  neighbor %s route-map %s out\n", peer, s->out);
+}
+
+/* The names that a session refers to. */
+struct session_names {
+	char profile[NAME_LEN], in[NAME_LEN], description[2 * NAME_LEN];
+};
+
+static struct bgp_session session_of(const struct config *c, const struct config_connection *conn,
+				     const struct config_tunnel *t, struct session_names *names)
+{
+	char device[DEVICE_NAME_LEN];
+
+	snprintf(names->description, sizeof(names->description), "tunnel %s, %s", t->name,
+		 tunnel_device_name(t, device));
+	return (struct bgp_session){
+		.bgp = &conn->bgp,
+		.local = t->bgp_address,
+		.peer = tunnel_peer_address(t),
+		.peer_asn = c->customer_gateways[conn->customer_gateway.index].asn,
+		.families = config_bgp_families(c, &conn->bgp),
+		.description = names->description,
+		.profile = profile_name(conn, names->profile),
+		.in = in_map_name(conn, names->in),
+		.out = "espalier-out",
+	};
+}
+
+static void address_family(const struct config *c, const struct config_connection *conn,
+			   unsigned family, struct text *out)
+{
+	text_add(out, " !\n address-family %s unicast\n", bgp_family_name(family));
+	if (conn->vrf)
+		text_add(out, "  redistribute kernel route-map espalier-export\n");
+	else
+		text_add(out, "  redistribute table-direct %u route-map espalier-export\n",
+			 conn->kernel_table);
+	for (size_t i = 0; i < conn->tunnel_count; i++) {
+		struct session_names names;
+		struct bgp_session s = session_of(c, conn, &conn->tunnels[i], &names);
+
+		frr_session_family(&s, out);
+	}
+	text_add(out, "  maximum-paths 8\n exit-address-family\n");
+}
+
+/* Next hops are the tunnels' own networks, never what a default route leads to. */
+static void no_default_next_hops(const struct config_connection *c, struct text *out)
+{
+	char vrf[DEVICE_NAME_LEN];
+
+	if (!c->vrf) {
+		text_add(out,
+			 "no ip nht resolve-via-default\nno ipv6 nht resolve-via-default\n!\n");
+		return;
+	}
+	text_add(out,
+		 "vrf %s\n no ip nht resolve-via-default\n no ipv6 nht resolve-via-default\n"
+		 "exit-vrf\n!\n",
+		 connection_vrf_name(c, vrf));
+}
+
+static void instance(const struct config *c, const struct config_connection *conn, struct text *out)
+{
+	unsigned spoken = config_bgp_families(c, &conn->bgp);
+	char router_id[PREFIX_STRLEN], vrf[DEVICE_NAME_LEN];
+
+	text_add(out,
+		 "!\n! Connection %s: kernel table %u; one local ASN for both tunnels [S27 S54].\n",
+		 conn->name, conn->kernel_table);
+	no_default_next_hops(conn, out);
+	text_add(out, "router bgp %u%s%s\n", conn->bgp.local_asn, conn->vrf ? " vrf " : "",
+		 conn->vrf ? connection_vrf_name(conn, vrf) : "");
+	text_add(out, " bgp router-id %s\n",
+		 address_format(&conn->tunnels[0].bgp_address, router_id));
+	text_add(out, " no bgp default ipv4-unicast\n");
+	frr_graceful_restart(&conn->bgp, out);
+	for (size_t i = 0; i < conn->tunnel_count; i++) {
+		struct session_names names;
+		struct bgp_session s = session_of(c, conn, &conn->tunnels[i], &names);
+
+		frr_session(&s, out);
+	}
+	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
+		if (spoken & families[i])
+			address_family(c, conn, families[i], out);
+	text_add(out, "exit\n");
+}
+
+void render_frr(const struct config *c, struct text *out)
+{
+	text_add(out, "%s", head);
+	in_maps(c, out);
+	out_maps(out);
+	bfd_profiles(c, out);
+	for (size_t i = 0; i < c->connection_count; i++)
+		if (c->connections[i].bgp.enabled)
+			instance(c, &c->connections[i], out);
+}
+
+/* The longest that a data centre keeps our routes: as long zebra keeps its own in the kernel. */
+static uint32_t retain_s(const struct config *c)
+{
+	uint32_t longest = 0;
+
+	for (size_t i = 0; i < c->connection_count; i++) {
+		const struct config_bgp *bgp = &c->connections[i].bgp;
+
+		if (bgp->enabled && bgp->graceful_restart.enabled &&
+		    bgp->graceful_restart.restart_s > longest)
+			longest = bgp->graceful_restart.restart_s;
+	}
+	return longest;
+}
+
+void render_frr_daemons(const struct config *c, struct text *out)
+{
+	uint32_t retain = retain_s(c);
+
+	text_add(out, "# For /etc/frr/daemons, written by `espalier render frr --daemons`.\n"
+		      "bgpd=yes\n"
+		      "bfdd=yes\n"
+		      "vtysh_enable=yes\n"
+		      "# -s: room for a whole table in zebra's netlink socket.\n");
+	if (retain)
+		text_add(
+			out,
+			"# -K: routes that zebra finds in the kernel at its start stay for so many "
+			"seconds, until BGP\n"
+			"# has brought them again (restart_time); then what is left goes.\n"
+			"zebra_options=\"  -A 127.0.0.1 -s 90000000 -K %u\"\n",
+			retain);
+	else
+		text_add(out, "zebra_options=\"  -A 127.0.0.1 -s 90000000\"\n");
+	text_add(out, "mgmtd_options=\"  -A 127.0.0.1\"\n"
+		      "staticd_options=\"-A 127.0.0.1\"\n"
+		      "bgpd_options=\"   -A 127.0.0.1\"\n"
+		      "bfdd_options=\"   -A 127.0.0.1\"\n");
+}
+
+#define TABLE_DIRECT_MAX 65535u /* of `redistribute table-direct` */
+
+void render_frr_refuses(const struct config *c, struct findings *f)
+{
+	const struct config_connection *first = NULL;
+
+	for (size_t i = 0; i < c->connection_count; i++) {
+		const struct config_connection *connection = &c->connections[i];
+
+		if (!connection->bgp.enabled || connection->vrf)
+			continue;
+		if (first)
+			findings_add(f, SEVERITY_ERROR, connection->mark,
+				     "connection '%s' is the second with bgp and vrf: false, after "
+				     "'%s': FRR has one BGP instance outside of VRFs; leave vrf: "
+				     "false out, or use BIRD",
+				     connection->name, first->name);
+		if (connection->kernel_table > TABLE_DIRECT_MAX)
+			findings_add(f, SEVERITY_ERROR, connection->kernel_table_mark,
+				     "table: %u: of a connection with vrf: false FRR can read "
+				     "tables up to %u only",
+				     connection->kernel_table, TABLE_DIRECT_MAX);
+		first = connection;
+	}
+}
