@@ -92,6 +92,13 @@ table main         10.50.0.0/16   destination  branch  runtime       0  standby 
 connection branch  2001:db8::/32  destination  -       config        -  withdrawn  -                               no tunnel in Phase 2 [D2]
 END
 
+shows "bgp: offered, accepted and refused beside the quota" show bgp <<'END'
+CONNECTION  VRF      TUNNEL  OFFERED  ACCEPTED  REFUSED  LIMIT  QUOTA
+dc-1        vrf1001  dc-1-1     1002      1000        2   1000  ████████████████ 100.0%
+dc-1        vrf1001  dc-1-2      250       250        0   1000  ████░░░░░░░░░░░░  25.0%
+dc-2        -        dc-2-1        7         7        0      -  no limit
+END
+
 shows "groups: a line per member, shares of the buckets" show groups <<'END'
 GROUP  ROUTES  TUNNEL    WEIGHT  STATE  BUCKETS  SHARE
     1     120  dc-1-1         1  live        86  █████░░░░░░░░░░░  33.6%
@@ -152,7 +159,7 @@ ask -j show tunnels
 same "-j has every SA, with --details and without" "$out" "$("$espalier" -s "$socket" -j show tunnels --details)"
 ask show routes --details
 same "no other noun has details" "2 espalier: routes has no option --details" "$code $err"
-for noun in tunnels connections attachments routes groups drops; do
+for noun in tunnels connections attachments routes bgp groups drops; do
 	gives "$noun" show "$noun"
 done
 gives explain explain --in vpc-a 10.1.0.5 10.50.3.4 tcp 40000 443

@@ -24,7 +24,7 @@ refuses "unknown command" 2 "unknown command 'nonsense'; espalier --help lists t
 refuses "misspelt command" 2 "unknown command 'explian': did you mean explain?" explian
 refuses "misspelt noun" 2 "unknown thing to show 'tunels': did you mean tunnels?" show tunels
 refuses "ambiguous abbreviation" 2 "'s' is ambiguous: status, show" s
-refuses "show nothing" 2 "show what? tunnels|connections|attachments|routes|groups|drops" show
+refuses "show nothing" 2 "show what? tunnels|connections|attachments|routes|bgp|groups|drops" show
 refuses "unknown option" 2 "unknown option: --bogus" status --bogus
 refuses "option of another command" 2 "tunnels has no option --strict" show tunnels --strict
 refuses "option without its argument" 2 "this option needs an argument: --table" show routes --table
@@ -55,7 +55,7 @@ same "no command: usage on stderr" "2 usage: espalier [-j] [-s SOCKET] COMMAND .
 run --help
 same "--help: usage on stdout" "0 usage: espalier [-j] [-s SOCKET] COMMAND ..." "$code $(head -1 <<<"$out")$err"
 for command in check status show 'show tunnels' 'show connections' 'show attachments' 'show routes' \
-	'show groups' 'show drops' explain version; do
+	'show bgp' 'show groups' 'show drops' explain version; do
 	# shellcheck disable=SC2086 # words
 	run $command --help
 	same "$command --help" "0 usage: espalier [-j] [-s SOCKET] $command" \

@@ -52,7 +52,7 @@ const struct command commands[] = {
 	},
 	{
 		.name = "show",
-		.args = "tunnels|connections|attachments|routes|groups|drops",
+		.args = "tunnels|connections|attachments|routes|bgp|groups|drops",
 		.summary = "list what the gateway has, with state and counters",
 		.nouns = show_commands,
 	},

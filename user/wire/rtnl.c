@@ -167,7 +167,9 @@ int rtnl_decode_all(const void *buf, size_t len, unsigned *malformed, route_even
 	const struct nlmsghdr *n = buf;
 	int left = (int)len, err = 0;
 
-	for (; !err && mnl_nlmsg_ok(n, left); n = mnl_nlmsg_next(n, &left)) {
+	/* libmnl takes a length beyond INT_MAX for a negative one, which fits anywhere. */
+	for (; !err && mnl_nlmsg_ok(n, left) && n->nlmsg_len <= (uint32_t)left;
+	     n = mnl_nlmsg_next(n, &left)) {
 		struct route_event e = { 0 };
 		int result = decode(n, &e);
 
