@@ -203,6 +203,29 @@ static void a_flapping_tunnel_gets_its_share_back_each_time(void **state)
 	}
 }
 
+/* What never was on the lost tunnel does not move when it returns: whichever tunnel it is. */
+static void a_flap_ends_where_it_began(void **state)
+{
+	const uint16_t weights[] = { 5, 1, 2, 3, 3, 1, 7 };
+	struct member_set sets[] = { set_of(2, NULL), set_of(4, NULL), set_of(16, NULL),
+				     set_of(7, weights) };
+
+	(void)state;
+	for (unsigned n = 0; n < sizeof(sets) / sizeof(*sets); n++) {
+		for (unsigned i = 0; i < sets[n].count; i++) {
+			struct member_set rest = without(&sets[n], sets[n].members[i].tunnel);
+			struct group before, g;
+
+			ecmp_fill(NULL, &sets[n], &before);
+			ecmp_fill(&before, &rest, &g);
+			ecmp_fill(&g, &sets[n], &g);
+			assert_loss_moves_only_the_lost(&before, &g, sets[n].members[i].tunnel);
+			/* What is left of a quota that is no whole number need not return. */
+			assert_true(ecmp_moved(&before, &g) <= (n == 3));
+		}
+	}
+}
+
 static void a_first_fill_is_exact_and_spread_by_weight(void **state)
 {
 	const uint16_t weights[] = { 5, 1, 2 };
@@ -430,6 +453,7 @@ int main(void)
 		cmocka_unit_test(two_tunnels_alternate_and_are_each_others_spare),
 		cmocka_unit_test(a_tunnel_out_of_phase_2_keeps_no_bucket),
 		cmocka_unit_test(a_flapping_tunnel_gets_its_share_back_each_time),
+		cmocka_unit_test(a_flap_ends_where_it_began),
 		cmocka_unit_test(a_first_fill_is_exact_and_spread_by_weight),
 		cmocka_unit_test(a_first_fill_does_not_depend_on_history),
 		cmocka_unit_test(the_lightest_tunnel_still_carries_something),

@@ -15,6 +15,7 @@
 struct sheet {
 	const struct member_set *set;
 	int owner[GROUP_BUCKETS];    /* index into set, or NOBODY: free */
+	int home[GROUP_BUCKETS];     /* who would own it in a group without history */
 	int64_t quota[MAX_MEMBERS];  /* times denominator */
 	unsigned count[MAX_MEMBERS]; /* buckets */
 	unsigned given[MAX_MEMBERS]; /* free buckets to get */
@@ -158,19 +159,33 @@ static unsigned reverse_bits(unsigned b)
 	return r;
 }
 
-/* The donor's first bucket in an order that jumps about, so that what is taken lies scattered. */
-static void move_one(struct sheet *s, int from, unsigned to)
+/*
+ * The donor's bucket to take: one where the taker is at home, so that what a tunnel gets when it
+ * returns is what it had and the flows of others stay, else any. The first in an order that jumps
+ * about, so that what is taken lies scattered.
+ */
+static unsigned bucket_to_take(const struct sheet *s, int from, unsigned to)
 {
+	unsigned any = GROUP_BUCKETS;
+
 	for (unsigned n = 0; n < GROUP_BUCKETS; n++) {
 		unsigned b = reverse_bits(n);
 
 		if (s->owner[b] != from)
 			continue;
-		s->owner[b] = (int)to;
-		s->count[from]--;
-		s->count[to]++;
-		return;
+		if (s->home[b] == (int)to)
+			return b;
+		if (any == GROUP_BUCKETS)
+			any = b;
 	}
+	return any;
+}
+
+static void move_one(struct sheet *s, int from, unsigned to)
+{
+	s->owner[bucket_to_take(s, from, to)] = (int)to;
+	s->count[from]--;
+	s->count[to]++;
 }
 
 /* Who may take buckets from others. After a mere loss nobody: survivors' flows stay [D13]. */
@@ -196,6 +211,16 @@ static void take_from_rich(struct sheet *s)
 	}
 }
 
+static void find_homes(struct sheet *s)
+{
+	struct sheet fresh = { .set = s->set };
+
+	set_quotas(&fresh);
+	keep_what_stays(&fresh, NULL);
+	give_free(&fresh);
+	memcpy(s->home, fresh.owner, sizeof(s->home));
+}
+
 /* tunnels[] gets the tunnel of every bucket, BUCKET_EMPTY for an empty set. */
 static void fill_tunnels(const struct group *previous, const struct member_set *set,
 			 uint16_t tunnels[GROUP_BUCKETS])
@@ -206,6 +231,7 @@ static void fill_tunnels(const struct group *previous, const struct member_set *
 		set_quotas(&s);
 		keep_what_stays(&s, previous);
 		give_free(&s);
+		find_homes(&s);
 		take_from_rich(&s);
 	}
 	for (unsigned b = 0; b < GROUP_BUCKETS; b++)

@@ -8,12 +8,14 @@
  *  1. the buckets of members that left become free, and go one by one to whoever is furthest below
  *     its quota;
  *  2. a member that has no bucket yet takes, up to the whole part of its quota, one bucket at a
- *     time from whoever is furthest above its own;
+ *     time from whoever is furthest above its own: first those that it would have in a group
+ *     without history;
  *  3. if nobody came and nobody left, the weights must have changed: then everybody may take.
  *
  * So a loss moves only the buckets of the tunnel that was lost, a return moves at most the fair
  * share of the tunnel that returned (rounded down, but at least one bucket), and members of equal
- * weight stay equal within one bucket whatever came before.
+ * weight stay equal within one bucket whatever came before. A tunnel that is lost and returns, the
+ * others staying, gets back the buckets it had (but one, where its quota is no whole number).
  */
 #ifndef ESPALIER_ECMP_H
 #define ESPALIER_ECMP_H
