@@ -89,6 +89,12 @@ espalier_sees_down() # t0|t1…
 	done
 }
 
+# One field of what is shown of a tunnel: flaps, spi_out, cause …
+espalier_tunnel_field() # t0|t1 FIELD
+{
+	espalier -j show tunnels | jq -r ".[] | select(.name == \"$(espalier_tunnel "$1")\") | .$2"
+}
+
 # Packets that a tunnel carried since the start: out (to the data centre) or in.
 espalier_carried() # t0|t1 out|in
 {
@@ -109,4 +115,33 @@ espalier_paths() # SOURCE DESTINATION FIRST_SPORT COUNT DPORT
 espalier_path() # SOURCE DESTINATION SPORT DPORT
 {
 	espalier_paths "$1" "$2" "$3" 1 "$4"
+}
+
+routes_are() # STATE: of both routes of dc-1 in table main
+{
+	espalier_shows "[.[] | select(.table == \"main\" and .attachment == \"dc-1\" and .state == \"$1\")] | length == 2" show routes
+}
+
+dropped() # REASON → packets dropped so far, over all attachments
+{
+	espalier -j show drops --all | jq "[.[] | select(.reason == \"$1\") | .packets] | add // 0"
+}
+
+# The reason's counter grows by at least N while the check runs.
+counted_as() # REASON N CHECK…
+{
+	local reason=$1 least=$2 before after
+	shift 2
+	before=$(dropped "$reason")
+	"$@"
+	after=$(dropped "$reason")
+	if [ $((after - before)) -lt "$least" ]; then
+		complain "reason $reason grew from $before to $after, at least $least were expected"
+		return 1
+	fi
+}
+
+# Packets that the gateway itself lost: sent into a tunnel whose SAs were gone, or into a group without a live one.
+gateway_losses() {
+	espalier -j show drops | jq '[.[] | select(.reason == "tx-carrier" or .reason == "no-live-tunnel") | .packets] | add // 0'
 }

@@ -17,41 +17,6 @@ finish() {
 }
 trap finish EXIT
 
-# Runs a check under a capture of the underlay, which must then be sealed and hold at least that many ESP packets.
-sealed() # NAME AT_LEAST_ESP CHECK…
-{
-	local name=$1 esp=$2
-	shift 2
-	capture_start "$name" dc-gateway eth0
-	"$@"
-	capture_stop "$name"
-	capture_assert_sealed "$(capture_file "$name")" "$esp"
-}
-
-routes_are() # STATE: of both routes of dc-1 in table main
-{
-	espalier_shows "[.[] | select(.table == \"main\" and .attachment == \"dc-1\" and .state == \"$1\")] | length == 2" show routes
-}
-
-dropped() # REASON → packets dropped so far, over all attachments
-{
-	espalier -j show drops --all | jq "[.[] | select(.reason == \"$1\") | .packets] | add // 0"
-}
-
-# The reason's counter grows by at least N while the check runs.
-counted_as() # REASON N CHECK…
-{
-	local reason=$1 least=$2 before after
-	shift 2
-	before=$(dropped "$reason")
-	"$@"
-	after=$(dropped "$reason")
-	if [ $((after - before)) -lt "$least" ]; then
-		complain "reason $reason grew from $before to $after, at least $least were expected"
-		return 1
-	fi
-}
-
 # ---- before Phase 2 ---------------------------------------------------------------------------------------------------
 
 devices_are_there() {
@@ -272,22 +237,6 @@ apply_under_traffic() {
 }
 
 # ---- losing ourselves ---------------------------------------------------------------------------------------------------
-
-# Half of the highest rate at which this machine, as busy as it is, loses nothing while nothing happens: what is lost then
-# is lost to what happens.
-quiet_rate() {
-	local try
-	for try in 1000 500 250 100; do
-		stream_start quiet vpc dc 10.50.0.2 7008 --flows 16 --from-port 25000 --rate "$try" --seconds 4
-		stream_finish quiet >/dev/null
-		if jq -e '.lost == 0' "$ground_output/stream-quiet.json" >/dev/null; then
-			printf '%d\n' $((try / 2))
-			return 0
-		fi
-	done
-	complain "even $try packets/s are not carried without loss while nothing happens"
-	return 1
-}
 
 daemon_killed_traffic_goes_on() {
 	local rate

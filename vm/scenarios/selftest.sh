@@ -8,6 +8,8 @@
 set -euo pipefail
 # shellcheck source=vm/scenarios/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=vm/scenarios/kernel-gateway.sh
+. "$(dirname "${BASH_SOURCE[0]}")/kernel-gateway.sh"
 
 trap topology_down EXIT
 began=$SECONDS

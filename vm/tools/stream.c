@@ -13,7 +13,7 @@
 // milliseconds, or after --limit seconds: a silence alone does not end it, for silences are what it
 // measures. What the receiver calls lost is what is missing below the highest number seen of each
 // flow; the packets missing at a flow's end are known to the sender only, so the caller takes sent
-// - unique (lib.sh does).
+// - unique (stream_finish of vm/scenarios/traffic.sh does).
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
