@@ -228,7 +228,8 @@ static inline int any_offer(struct world *w)
 		assert_int_equal(0, learned_offer(&w->learned[i], &route.prefix,
 						  &(struct learned_offer){ 20, 0, route.tunnels }));
 	else
-		assert_int_equal(0, learned_withdraw(&w->learned[i], &route.prefix, 20, LEARNED_ALL_TUNNELS));
+		assert_int_equal(0, learned_withdraw(&w->learned[i], &route.prefix, 20,
+						     LEARNED_ALL_TUNNELS));
 	return (int)i;
 }
 

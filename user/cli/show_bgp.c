@@ -47,7 +47,6 @@ static void bgp_row(struct table *t, const json_t *list, const json_t *item)
 	}
 }
 
-const struct noun noun_bgp = { .name = "bgp",
-			       .none = "no connection has bgp",
-			       .columns = bgp_columns,
-			       .row = bgp_row };
+const struct noun noun_bgp = {
+	.name = "bgp", .none = "no connection has bgp", .columns = bgp_columns, .row = bgp_row
+};

@@ -8,8 +8,9 @@
 #include "../wire/rtnl.h"
 #include "route_feed.h"
 
-#define EVENT_BUFFER (64 << 20) /* a full table in one burst: some 900,000 messages of 200 bytes \
-				 */
+#define EVENT_BUFFER                                                                \
+	(64 << 20) /* a full table in one burst: some 900,000 messages of 200 bytes \
+		    */
 #define RECEIVE_SIZE 65536
 #define AT_A_TIME    512 /* datagrams; other events are to have their turn */
 #define TRIES	     5	 /* a dump that changes came in between of */
