@@ -57,6 +57,7 @@ test-vm: ## real strongSwan and real ESP in a virtual machine
 	@BUILD=$(BUILD) tests/run vm 2400 $(VM_DIR)/test
 
 include tests/bench/forward.mk
+include tests/bench/failover.mk
 
 .PHONY: fuzz soak
 soak: fuzz ## what takes longer: ten minutes of fuzzing each decoder, the gateway's scenario three times

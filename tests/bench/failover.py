@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+Losing a tunnel, in three parts; JSON in build/bench/failover.json.
+
+  reaction  From the XFRM message to the liveness word, and until all routes are withdrawn: the daemon with the replay back
+            end and real maps, one connection over two tunnels, 1,000, 100,000 and 900,000 routes. The clock starts before
+            the message is sent and stops when a process that spins on the pinned map sees the word (tests/tools/reaction.c),
+            so both wake-ups are in it. quiet: the daemon has only the falls themselves to follow. busy: meanwhile it is
+            made to apply one of two configurations after the other, each of that many routes. The last figure: both tunnels
+            lost, until the last of the table's routes is gone from the map (hold_down is 0).
+  moved     Which flows change their tunnel (tests/bench/moved.c).
+  loss      Packets lost with real IPsec, beside the kernel's own multipath routes, in a VM (vm/scenarios/failover.sh).
+
+A fall that does not reach the word, a route that stays, a flow that moves without need or an apply that fails ends the
+benchmark: then there is no result. Goals that are missed are printed, and the exit status is 1.
+
+Environment: BUILD, SIZES (e.g. 1000,100000), FALLS, VM=0 (without the loss part).
+"""
+import ctypes
+import json
+import os
+import platform
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
+SIZES = [int(n) for n in os.environ.get("SIZES", "1000,100000,900000").split(",")]
+FALLS = int(os.environ.get("FALLS", 400))
+WITHDRAWALS = 3
+GAP_US = 10_000
+START_S = 300.0
+VM = os.environ.get("VM", "1") != "0"
+SCENARIO = "vm/scenarios/failover.sh"
+WORK = "/run/bench-failover"
+PINS = "/sys/fs/bpf/espalier"
+SOCKET, REPLAY, CONFIG = (f"{WORK}/{name}" for name in ("control.sock", "xfrm.sock", "espalier.yaml"))
+GOAL_US, GOAL_FLAT = 200.0, 1.5
+
+YAML = """
+gateway: {{ limits: none, hold_down: 0 }}
+transit_router:
+  tables:
+    main: {{ learn: [vpc-a, dc-1] }}
+attachments:
+  vpc-a: {{ type: vpc, device: eth1, cidrs: [10.1.0.0/24], association: main }}
+  dc-1:  {{ type: vpn, connection: dc-1, association: main }}
+customer_gateways:
+  dc-1: {{ addresses: [203.0.113.10, 203.0.113.11] }}
+connections:
+  dc-1:
+    customer_gateway: dc-1
+    vrf: false
+    routes: [{routes}]
+    tunnels:
+      - {{ name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10 }}
+      - {{ name: two, if_id: 102, device: tun102, local_address: 198.51.100.2, remote_address: 203.0.113.11 }}
+"""
+TUNNELS = [f"{name},{100 + n},198.51.100.{n},203.0.113.{9 + n},0x{n}02" for n, name in ((1, "one"), (2, "two"))]
+
+
+def fail(why):
+    sys.exit(f"bench-failover: {why}")
+
+
+def run(*command, text=None, timeout=None):
+    done = subprocess.run(command, input=text, text=True, capture_output=True, timeout=timeout)
+    if done.returncode:
+        fail(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def network(n):
+    """The nth /24 from 16.0.0.0 on."""
+    return f"{16 + (n >> 16)}.{n >> 8 & 255}.{n & 255}"
+
+
+def write_config(path, first, count):
+    with open(path, "w") as f:
+        f.write(YAML.format(routes=", ".join(f"{network(n)}.0/24" for n in range(first, first + count))))
+    return path
+
+
+# ---- the daemon ----------------------------------------------------------------------------------------------------
+
+class Daemon:
+    def __init__(self, size):
+        self.size = size
+        write_config(CONFIG, 0, size)
+        self.log = open(f"{WORK}/log-{size}", "w+")
+        self.process = subprocess.Popen(
+            [f"{BUILD}/tests/espalierd-replay", "--foreground", "--config", CONFIG, "--socket", SOCKET,
+             "--bpffs", PINS, "--state-dir", f"{WORK}/state-{size}", "--runtime-dir", WORK],
+            env=dict(os.environ, ESPALIER_XFRM_REPLAY=REPLAY), stdout=self.log, stderr=self.log)
+        self.wait_for("espalierd answers", lambda: self.ask("status") is not None)
+        for n in (1, 2):
+            run(f"{BUILD}/tests/xfrm_event", REPLAY, "up", "--if-id", str(100 + n), "--local", f"198.51.100.{n}",
+                "--remote", f"203.0.113.{9 + n}", "--spi-in", f"0x{n}01", "--spi-out", f"0x{n}02")
+        self.wait_for("both tunnels are up", lambda: all(t["up"] for t in self.ask("show", "tunnels") or [{"up": False}]))
+
+    def wait_for(self, what, condition):
+        end = time.monotonic() + START_S
+        while not condition():
+            if self.process.poll() is not None:
+                self.log.seek(0)
+                fail(f"espalierd ended: {self.log.read()[-2000:]}")
+            if time.monotonic() > end:
+                fail(f"did not happen within {START_S} s: {what}")
+            time.sleep(0.05)
+
+    @staticmethod
+    def ask(*words):
+        done = subprocess.run([f"{BUILD}/espalier", "-j", "-s", SOCKET, *words], text=True, capture_output=True)
+        return None if done.returncode else json.loads(done.stdout)
+
+    def reaction(self, *words, text=None):
+        return json.loads(run(f"{BUILD}/tests/reaction", PINS, REPLAY, *map(str, words), text=text, timeout=600))
+
+    def falls(self):
+        return self.reaction("falls", FALLS, GAP_US, TUNNELS[0])["us"]
+
+    def withdrawal(self):
+        """The first and the last route, and 1,000 in between. Begins when nothing else is to be done."""
+        self.wait_for("espalierd has time", lambda: self.ask("status") is not None)
+        step = max(1, self.size // 1000)
+        probes = [*range(0, self.size, step), self.size - 1]
+        return self.reaction("withdrawal", "table:main", *TUNNELS, text="".join(f"{network(n)}.1\n" for n in probes))
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(START_S)
+        run(f"{BUILD}/tests/espalierd-replay", "--cleanup", "--socket", SOCKET, "--bpffs", PINS, "--state-dir",
+            f"{WORK}/state-{self.size}", "--runtime-dir", WORK)
+
+
+class Applies:
+    """One apply after the other, each of as many routes; a tenth of them change."""
+
+    def __init__(self, daemon):
+        self.files = [write_config(f"{WORK}/{n}.yaml", n * daemon.size // 10, daemon.size) for n in (1, 0)]
+        self.done, self.stopping, self.failed = 0, False, None
+        self.thread = threading.Thread(target=self.loop)
+        self.thread.start()
+
+    def loop(self):
+        while not self.stopping:
+            done = subprocess.run([f"{BUILD}/espalier", "-s", SOCKET, "apply", self.files[self.done % 2]], text=True,
+                                  capture_output=True)
+            if done.returncode:
+                self.failed = done.stderr
+                return
+            self.done += 1
+
+    def end(self):
+        under_way = self.thread.is_alive()
+        self.stopping = True
+        self.thread.join()
+        if self.failed or not under_way:
+            fail(f"the applies that were to keep the daemon busy: {self.failed}")
+        return self.done
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def spread_of(us):
+    if len(us) != FALLS:
+        fail(f"{len(us)} of {FALLS} falls were seen")
+    return {"p50": round(statistics.median(us), 1), "p99": round(percentile(us, 0.99), 1), "max": round(max(us), 1)}
+
+
+def cpu_times():
+    """Of all processors together: what the hypervisor kept, and everything."""
+    with open("/proc/stat") as f:
+        ticks = [int(word) for word in f.readline().split()[1:9]]
+    return ticks[7], sum(ticks)
+
+
+def measure_size(size):
+    daemon = Daemon(size)
+    stolen, total = cpu_times()
+    try:
+        daemon.withdrawal()  # all routes are there, and caches warm
+        all_out = [daemon.withdrawal() for _ in range(WITHDRAWALS)]
+        daemon.wait_for("espalierd has time", lambda: daemon.ask("status") is not None)
+        quiet = spread_of(daemon.falls())
+        applies = Applies(daemon)
+        time.sleep(0.2)
+        busy = spread_of(daemon.falls())
+        count = applies.end()
+        now = cpu_times()
+    finally:
+        daemon.stop()
+    return {"routes": size, "p50_us": quiet["p50"], "p99_us": quiet["p99"], "max_us": quiet["max"],
+            "busy_p50_us": busy["p50"], "busy_p99_us": busy["p99"], "busy_max_us": busy["max"], "applies": count,
+            "withdrawal_ms": round(statistics.median(w["withdrawal_ms"] for w in all_out), 1),
+            "return_ms": round(statistics.median(w["return_ms"] for w in all_out), 1),
+            "stolen": round((now[0] - stolen) / (now[1] - total), 4)}
+
+
+# ---- the ground ----------------------------------------------------------------------------------------------------
+
+CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
+
+
+def own_namespaces():
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS | CLONE_NEWNET):
+        fail(f"namespaces: {os.strerror(ctypes.get_errno())}")
+    run("sh", "-ec", f"""
+        mount --make-rprivate /
+        mount -t tmpfs run /run
+        mount -t sysfs sysfs /sys
+        mount -t bpf bpf /sys/fs/bpf
+        mkdir {WORK}
+        sysctl -qw net.unix.max_dgram_qlen=1000000
+        ip link set lo up
+        ip link add eth0 type veth peer name far0
+        ip link add eth1 type veth peer name vpc0
+        ip tuntap add tun101 mode tun
+        ip tuntap add tun102 mode tun
+        for device in eth0 far0 eth1 vpc0 tun101 tun102; do ip link set $device up; done
+        ip address add 198.51.100.1/24 dev eth0
+        ip address add 198.51.100.2/24 dev eth0
+        ip address add 10.1.0.1/24 dev eth1
+        ip route add default via 198.51.100.254""")
+
+
+def measure_reaction():
+    """In a process of its own: the VM wants the host's namespaces."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(read)
+        own_namespaces()
+        rows = [measure_size(size) for size in SIZES]
+        with os.fdopen(write, "w") as f:
+            json.dump(rows, f)
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as f:
+        text = f.read()
+    if os.waitpid(child, 0)[1] or not text:
+        sys.exit(1)
+    return json.loads(text)
+
+
+def measure_loss():
+    if not VM or not os.path.exists(SCENARIO):
+        print(f"loss: left out ({'VM=0' if not VM else 'there is no ' + SCENARIO})", file=sys.stderr)
+        return []
+    output = f"{BUILD}/bench/failover-vm"
+    if subprocess.run(["vm/run", "--timeout", "2400", "--output", output, "--", SCENARIO]).returncode:
+        fail(f"{SCENARIO} failed")
+    with open(f"{output}/loss.json") as f:
+        return json.load(f)
+
+
+# ---- the report ----------------------------------------------------------------------------------------------------
+
+def cpu_model():
+    with open("/proc/cpuinfo") as f:
+        found = re.search(r"model name\s*:\s*(.*)", f.read())
+    return found.group(1) if found else platform.machine()
+
+
+def host():
+    versions = {name: run("pkg-config", "--modversion", name).strip() for name in ("libbpf", "libmnl", "libsystemd")}
+    return {"kernel": platform.release(), "cpu": cpu_model(), "cpus": os.cpu_count(), **versions,
+            "load": round(os.getloadavg()[0], 1)}
+
+
+def goals(rows):
+    """(sentence, met) of each."""
+    medians = [r["p50_us"] for r in rows]
+    flat = max(medians) / min(medians)
+    told = [(f"p99 under {GOAL_US:.0f} us at {r['routes']} routes, {how}: {r[key]} us", r[key] < GOAL_US)
+            for r in rows for how, key in (("quiet", "p99_us"), ("busy", "busy_p99_us"))]
+    return told + [(f"p50 flat, largest at most {GOAL_FLAT} times the smallest: {flat:.2f}", flat <= GOAL_FLAT)]
+
+
+def report(result):
+    h = result["host"]
+    print(f"\nFrom a lost tunnel to the liveness word; {FALLS} falls in each column")
+    print(f"kernel {h['kernel']}, {h['cpu']}, {h['cpus']} CPUs, libbpf {h['libbpf']}, libmnl {h['libmnl']}, "
+          f"libsystemd {h['libsystemd']}, load {h['load']}\n")
+    print(f"{'':>10}{'quiet, us':>24}{'during applies, us':>26}{'':>10}{'all routes, ms':>22}")
+    print(f"{'routes':>10}{'p50':>8}{'p99':>8}{'max':>8}{'p50':>10}{'p99':>8}{'max':>8}{'applies':>10}"
+          f"{'withdrawn':>12}{'back':>10}")
+    for r in result["reaction"]:
+        print(f"{r['routes']:>10}{r['p50_us']:>8}{r['p99_us']:>8}{r['max_us']:>8}{r['busy_p50_us']:>10}"
+              f"{r['busy_p99_us']:>8}{r['busy_max_us']:>8}{r['applies']:>10}{r['withdrawal_ms']:>12}{r['return_ms']:>10}")
+    stolen = max(r["stolen"] for r in result["reaction"])
+    print(f"\nOf the processors' time the hypervisor kept up to {stolen:.1%}: what it keeps is in the longest times.")
+    print("\nFlows that move, the largest share of all members")
+    print(f"{'members':>10}{'fair':>10}{'lost':>10}{'moved':>10}{'returned':>10}")
+    for r in result["moved"]:
+        print(f"{r['members']:>10}" + "".join(f"{r[k]:>10.2%}" for k in ("fair_share", "lost_share", "moved_share",
+                                                                       "returned_share")))
+    for r in result["loss"]:
+        print("  ".join(f"{k} {v}" for k, v in r.items()))
+    print()
+    for sentence, met in result["goals"].items():
+        print(f"{'met    ' if met else 'NOT MET'}  {sentence}")
+
+
+def main():
+    if os.geteuid():
+        fail("needs root (BPF, network namespaces)")
+    result = {"host": host(), "reaction": measure_reaction(), "moved": json.loads(run(f"{BUILD}/tests/bench/moved")),
+              "loss": measure_loss()}
+    result["goals"] = dict(goals(result["reaction"]))
+    report(result)
+    os.makedirs(f"{BUILD}/bench", exist_ok=True)
+    with open(f"{BUILD}/bench/failover.json", "w") as f:
+        json.dump(result, f, indent=1)
+        f.write("\n")
+    print(f"written: {os.path.relpath(BUILD)}/bench/failover.json")
+    return 0 if all(result["goals"].values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
