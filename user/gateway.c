@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cap-ng.h>
 #include <systemd/sd-daemon.h>
+#include "gateway_audit.h"
 #include "gateway_bgp.h"
 #include "gateway_change.h"
 #include "gateway_stats.h"
@@ -18,8 +19,6 @@
 #define SLOW_PATH_MS	5  /* changes of routes come in bursts, too */
 #define SLOW_PATH_PAUSE 4  /* times what the last run took, where that is longer */
 #define LINK_SETTLE_MS	50 /* links and addresses change in bursts */
-#define AUDIT_PERIOD_S	30 /* what no message told us is found by then */
-#define AUDIT_SLACK_US	1000000
 #define NS_PER_MS	1000000ull
 
 /* ---- telling ---- */
@@ -213,8 +212,11 @@ static uint64_t monotonic(void)
 static int follow_slow_path(struct gateway *g)
 {
 	uint64_t begin = monotonic();
-	int err = devices_apply_host(g, &g->fib);
+	int err;
 
+	audit_watch_host(g);
+	err = devices_apply_host(g, &g->fib);
+	audit_settle(g);
 	g->slow_path_ns = monotonic() - begin;
 	return err;
 }
@@ -239,6 +241,7 @@ int gateway_update(struct gateway *g)
 	err = g->decided && g->recovered ? follow_change(g) : decide_anew(g);
 	stats_alarm(g);
 	quota_raise_alarms(g);
+	audit_alarm(g);
 	end_alarms(g);
 	monitor_settled(g);
 	return err;
@@ -300,19 +303,6 @@ static int on_host_fd(sd_event_source *source, int fd, uint32_t events, void *da
 	if (err)
 		gateway_log(LOG_ERR, "cannot follow links and addresses: %s", strerror(-err));
 	return err;
-}
-
-static int on_audit(sd_event_source *source, uint64_t usec, void *data)
-{
-	struct gateway *g = data;
-
-	tunnels_resync_or_retry(g);
-	stats_audit(g);
-	g->plan_known = false;
-	bgp_audit(g);
-	gateway_request_update(g, 0);
-	sd_event_source_set_time(source, usec + AUDIT_PERIOD_S * 1000000ull);
-	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 /* ---- start ---- */
@@ -384,16 +374,10 @@ int gateway_add_io(struct gateway *g, int fd, sd_event_io_handler_t handler, int
 /* Tunnels come first: nothing else costs packets. */
 static int add_events(struct gateway *g)
 {
-	uint64_t now = 0;
 	int err = gateway_add_io(g, xfrm_fd(g->xfrm), tunnels_follow, SD_EVENT_PRIORITY_IMPORTANT);
 
-	sd_event_now(g->event, CLOCK_MONOTONIC, &now);
 	if (err >= 0)
 		err = gateway_add_io(g, host_fd(g->host), on_host_fd, SD_EVENT_PRIORITY_NORMAL);
-	if (err >= 0)
-		err = sd_event_add_time(g->event, NULL, CLOCK_MONOTONIC,
-					now + AUDIT_PERIOD_S * 1000000ull, AUDIT_SLACK_US, on_audit,
-					g);
 	return err < 0 ? err : 0;
 }
 
@@ -441,6 +425,8 @@ static int open_all(struct gateway *g)
 	int err = open_event(g);
 
 	if (!err)
+		err = audit_new(g);
+	if (!err)
 		err = groups_init(&g->groups, MAX_GROUPS);
 	if (!err)
 		err = id_spaces_init(&g->spaces);
@@ -472,7 +458,7 @@ static int start(struct gateway *g)
 	if (!err)
 		err = bgp_configure(g);
 	if (!err)
-		err = tunnels_resync(g);
+		err = tunnels_resync(g, NULL);
 	if (!err)
 		err = gateway_update(g);
 	if (!err)
@@ -481,6 +467,8 @@ static int start(struct gateway *g)
 		err = add_events(g);
 	if (!err)
 		err = bgp_add_events(g);
+	if (!err)
+		err = audit_begin(g);
 	if (!err)
 		err = change_begin(g);
 	return err;
@@ -513,6 +501,7 @@ static void close_all(struct gateway *g)
 {
 	change_free(g);
 	stats_free(g);
+	audit_free(g);
 	control_close(g->control);
 	sentry_close(g->sentry);
 	xfrm_close(g->xfrm);

@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 #include "core/config.h"
+#include "core/drift.h"
 #include "core/fib.h"
 #include "core/groups.h"
 #include "core/ids.h"
@@ -31,6 +32,7 @@
 #include "io/host.h"
 #include "io/xfrm.h"
 
+struct audit;
 struct change;
 struct stats;
 struct bgp;
@@ -64,6 +66,7 @@ struct gateway_tunnel {
 	bool live;		/* as the dataplane was told */
 	uint64_t held_until_ns; /* fell, and its routes are kept until then */
 	uint32_t attached;	/* device that the program is on, or 0 */
+	struct tunnel told;	/* to the dataplane */
 };
 
 /* An attachment as it runs, by position in the configuration. */
@@ -73,7 +76,8 @@ struct gateway_attachment {
 	uint32_t attached; /* device that the programs are on, or 0 */
 	bool l3;
 	uint8_t mac[6];
-	bool native; /* XDP is in use */
+	bool native;	    /* XDP is in use */
+	struct device told; /* to the dataplane */
 };
 
 struct gateway {
@@ -103,6 +107,7 @@ struct gateway {
 	bool plan_known;       /* `plan` is what the kernel has */
 	struct change *change; /* gateway_change.h */
 	struct stats *stats;   /* gateway_stats.h */
+	struct audit *audit;   /* gateway_audit.h */
 	struct address *locals;
 	size_t local_count;
 
@@ -168,11 +173,12 @@ void gateway_tunnel_changed(const struct phase2_change *change, void *gateway);
 /* Takes note of what a tunnel's health check says; `revokes`: a bad tunnel is to carry nothing. */
 void gateway_tunnel_set_health(struct gateway *g, struct gateway_tunnel *t,
 			       enum tunnel_health health, bool revokes);
-/* Reads all SAs and policies from the kernel. 0 or -errno, which is logged. */
-int tunnels_resync(struct gateway *g);
+/* Reads all SAs and policies from the kernel. 0 or -errno, which is logged. *drift gets what no
+ * message had told of; with NULL that is logged, too. */
+int tunnels_resync(struct gateway *g, struct phase2_drift *drift);
 /* The same; where SAs come and go faster than they can be read, what is known stands, and it is
  * tried again soon. A failure of the event loop's. */
-int tunnels_resync_or_retry(struct gateway *g);
+int tunnels_resync_or_retry(struct gateway *g, struct phase2_drift *drift);
 int tunnels_on_resync(sd_event_source *source, uint64_t usec, void *gateway); /* that retry */
 /* Takes in what the kernel says of SAs; an sd_event_io_handler_t of the XFRM socket. */
 int tunnels_follow(sd_event_source *source, int fd, uint32_t events, void *gateway);
@@ -189,6 +195,9 @@ int forwarding_recover_routes(struct gateway *g, const struct fib *wanted);
 void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live);
 /* What the configuration, the tunnels and the host's addresses ask for now, all of it. */
 int forwarding_decide(struct gateway *g, struct rib *rib, struct fib *fib);
+/* What the maps are to hold for an answer at `p`. -ENOENT: its group is not there. */
+int forwarding_route_value(const struct gateway *g, const struct prefix *p,
+			   const struct fib_answer *answer, struct route *out);
 /* Makes the maps hold `now`, which it frees. On failure the rest keeps its last good state, and an
  * alarm says so; g->fib is what the maps really hold. Tables that are gone stay, retired. */
 int forwarding_publish(struct gateway *g, struct fib *now);
@@ -234,6 +243,8 @@ bool devices_find_vlan(struct gateway *g, uint32_t parent, uint16_t id, struct h
 
 /* Attaches programs, sets associations; then removes those of what is no longer there. */
 int devices_associate(struct gateway *g);
+/* The same, noting what was not as it had been left. */
+void associations_audit(struct gateway *g, struct drift_pass *p);
 
 /* show.c: answers a request of doc/control.md. Context: the gateway. */
 json_t *show_request(const json_t *request, void *context);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What runs on devices, and what a packet that comes in there is subject to. */
 #include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -9,6 +11,7 @@
 struct wanted_association {
 	struct association_key key;
 	struct association value;
+	bool seen; /* by the audit */
 };
 
 struct wanted {
@@ -17,6 +20,7 @@ struct wanted {
 	size_t count;
 	struct association_key *gone; /* found in the map, not wanted */
 	size_t gone_count, gone_room;
+	struct drift_pass *pass; /* of the audit */
 };
 
 static uint8_t association_flags(const struct gateway *g, bool l3)
@@ -199,16 +203,27 @@ static int attach_tunnel(struct gateway *g, struct gateway_tunnel *t)
 	return err;
 }
 
+static struct wanted_association *new_list(const struct gateway *g)
+{
+	return calloc(g->config.attachment_count + gateway_tunnel_places(g) + 1,
+		      sizeof(struct wanted_association));
+}
+
+static void want_all(struct wanted *w)
+{
+	for (size_t i = 0; i < w->g->config.attachment_count; i++)
+		want_attachment(w, i);
+	for (size_t i = 0; i < gateway_tunnel_places(w->g); i++)
+		want_tunnel(w, &w->g->tunnels[i]);
+}
+
 /* First what packets are subject to, then the programs that ask. */
 static int associate(struct wanted *w)
 {
 	struct gateway *g = w->g;
 	int err = 0, failed = 0;
 
-	for (size_t i = 0; i < g->config.attachment_count; i++)
-		want_attachment(w, i);
-	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
-		want_tunnel(w, &g->tunnels[i]);
+	want_all(w);
 	for (size_t i = 0; !err && i < w->count; i++)
 		err = dataplane_set_association(g->dataplane, &w->list[i].key, &w->list[i].value);
 	for (size_t i = 0; !err && i < g->config.attachment_count; i++)
@@ -222,11 +237,108 @@ static int associate(struct wanted *w)
 
 int devices_associate(struct gateway *g)
 {
-	size_t most = g->config.attachment_count + gateway_tunnel_places(g);
-	struct wanted w = { .g = g, .list = calloc(most + 1, sizeof(*w.list)) };
+	struct wanted w = { .g = g, .list = new_list(g) };
 	int err = w.list ? associate(&w) : -ENOMEM;
 
 	free(w.list);
 	free(w.gone);
 	return err;
+}
+
+/* ---- the audit ---- */
+
+static void describe(const struct association_key *key, char object[DRIFT_OBJECT_LEN])
+{
+	char name[IF_NAMESIZE];
+
+	if (if_indextoname(key->ifindex, name))
+		snprintf(object, DRIFT_OBJECT_LEN, "of %s, VLANs %u and %u", name, key->outer_vlan,
+			 key->inner_vlan);
+	else
+		snprintf(object, DRIFT_OBJECT_LEN, "of device %u, which is gone", key->ifindex);
+}
+
+static void note_association(struct wanted *w, enum drift_found found,
+			     const struct association_key *key)
+{
+	char object[DRIFT_OBJECT_LEN];
+
+	describe(key, object);
+	drift_add(w->pass, DRIFT_ASSOCIATION, found, "%s", object);
+}
+
+static int audit_association(const struct association_key *key, const struct association *value,
+			     void *data)
+{
+	struct wanted *w = data;
+
+	for (size_t i = 0; i < w->count; i++) {
+		if (!key_equal(&w->list[i].key, key))
+			continue;
+		w->list[i].seen = true;
+		if (memcmp(&w->list[i].value, value, sizeof(*value)))
+			note_association(w, DRIFT_DIFFERENT, key);
+		return 0;
+	}
+	note_association(w, DRIFT_FOREIGN, key);
+	return 0;
+}
+
+/* What could not be attached again is an alarm, too. */
+static void note_program(struct drift_pass *p, unsigned gone, uint32_t ifindex, int err)
+{
+	char name[IF_NAMESIZE];
+	size_t item;
+
+	item = drift_add(p, DRIFT_PROGRAM, DRIFT_MISSING, "%s%s%s on %s",
+			 gone & DATAPLANE_XDP ? "XDP" : "",
+			 gone == (DATAPLANE_XDP | DATAPLANE_TC) ? " and " : "",
+			 gone & DATAPLANE_TC ? "tc" : "",
+			 if_indextoname(ifindex, name) ? name : "a device that is gone");
+	if (err)
+		drift_unrepaired(p, DRIFT_PROGRAM, item);
+}
+
+static void audit_attachment_programs(struct gateway *g, size_t i, struct drift_pass *p)
+{
+	struct gateway_attachment *run = &g->attachments[i];
+	unsigned gone;
+
+	if (!run->attached)
+		return;
+	gone = dataplane_detached(g->dataplane, run->attached, false, run->native);
+	if (!gone)
+		return;
+	run->attached = 0;
+	note_program(p, gone, run->ifindex, attach_attachment(g, i));
+}
+
+static void audit_tunnel_program(struct gateway *g, struct gateway_tunnel *t, struct drift_pass *p)
+{
+	unsigned gone =
+		t->attached ? dataplane_detached(g->dataplane, t->attached, true, false) : 0;
+
+	if (!gone)
+		return;
+	t->attached = 0;
+	note_program(p, gone, t->ifindex, attach_tunnel(g, t));
+}
+
+/* Programs of devices that went are no drift: they are attached where the devices are found. */
+void associations_audit(struct gateway *g, struct drift_pass *p)
+{
+	struct wanted w = { .g = g, .pass = p, .list = new_list(g) };
+
+	if (!w.list)
+		return;
+	want_all(&w);
+	dataplane_each_association(g->dataplane, audit_association, &w);
+	for (size_t i = 0; i < w.count; i++)
+		if (!w.list[i].seen)
+			note_association(&w, DRIFT_MISSING, &w.list[i].key);
+	free(w.list);
+	for (size_t i = 0; i < g->config.attachment_count; i++)
+		audit_attachment_programs(g, i, p);
+	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
+		audit_tunnel_program(g, &g->tunnels[i], p);
 }

@@ -133,6 +133,7 @@ void monitor_settled(struct gateway *g);
 void monitor_tunnel(struct gateway *g, const struct gateway_tunnel *t,
 		    const struct phase2_change *change);
 void monitor_alarm(struct gateway *g, const char *text, bool raised);
+void monitor_drift(struct gateway *g, const struct drift_item *i);
 __attribute__((format(printf, 3, 4))) void
 monitor_configuration(struct gateway *g, const char *change, const char *format, ...);
 /* Names of what packets get to: of tunnels, of an attachment, "local", "blackhole"; null: nothing.

@@ -129,7 +129,6 @@ static int locate_tunnel(struct gateway *g, struct gateway_tunnel *t)
 	const struct config_tunnel *c = gateway_tunnel_config(g, t);
 	int attachment = connection_attachment(&g->config, t->connection);
 	struct host_link link = { 0 };
-	struct tunnel value = { 0 };
 	char name[DEVICE_NAME_LEN];
 	int err;
 
@@ -145,10 +144,12 @@ static int locate_tunnel(struct gateway *g, struct gateway_tunnel *t)
 	t->l3 = link.arphrd != ARPHRD_ETHER;
 	t->l2_len = l2_len_of(g, &link);
 	memcpy(t->mac, link.mac, sizeof(t->mac));
-	value.ifindex = t->ifindex;
-	value.mtu = t->mtu;
-	value.attachment = attachment < 0 ? 0 : g->ids.attachment[attachment];
-	err = dataplane_set_tunnel(g->dataplane, t->id, &value);
+	t->told = (struct tunnel){
+		.ifindex = t->ifindex,
+		.mtu = t->mtu,
+		.attachment = attachment < 0 ? 0 : g->ids.attachment[attachment],
+	};
+	err = dataplane_set_tunnel(g->dataplane, t->id, &t->told);
 	if (!err)
 		forwarding_set_live(g, t, gateway_tunnel_up(g, t));
 	return err;
@@ -231,6 +232,7 @@ static int locate_attachment(struct gateway *g, size_t i)
 			"devices: ip link add link %s name %s.%u type vlan id %u, and one on it",
 			a->name, a->device, a->device, a->vlans[0], a->vlans[0]);
 	next_hops(a, &value);
+	run->told = value;
 	return dataplane_set_device(g->dataplane, run->id, &value);
 }
 

@@ -223,14 +223,15 @@ static int group_for(struct gateway *g, const struct fib_table *old, const struc
 
 /* ---- routes ---- */
 
-static int set_route(struct gateway *g, const struct fib_table *t, const struct fib_op *op)
+int forwarding_route_value(const struct gateway *g, const struct prefix *p,
+			   const struct fib_answer *answer, struct route *out)
 {
-	struct route value = { .prefix_len = op->prefix.len };
+	struct route value = { .prefix_len = p->len };
 	int id;
 
-	switch (op->answer.kind) {
+	switch (answer->kind) {
 	case FIB_TUNNELS:
-		id = group_for(g, t, &op->prefix, &op->answer.set);
+		id = groups_find(&g->groups, &answer->set);
 		if (id < 0)
 			return id;
 		value.verdict = VERDICT_GROUP;
@@ -238,7 +239,7 @@ static int set_route(struct gateway *g, const struct fib_table *t, const struct 
 		break;
 	case FIB_DEVICE:
 		value.verdict = VERDICT_DEVICE;
-		value.target = op->answer.attachment;
+		value.target = answer->attachment;
 		break;
 	case FIB_LOCAL:
 		value.verdict = VERDICT_LOCAL;
@@ -250,7 +251,20 @@ static int set_route(struct gateway *g, const struct fib_table *t, const struct 
 		value.verdict = VERDICT_NO_ROUTE;
 		break;
 	}
-	return dataplane_set_route(g->dataplane, t->id, &op->prefix, &value);
+	*out = value;
+	return 0;
+}
+
+static int set_route(struct gateway *g, const struct fib_table *t, const struct fib_op *op)
+{
+	struct route value;
+	int err = 0;
+
+	if (op->answer.kind == FIB_TUNNELS)
+		err = group_for(g, t, &op->prefix, &op->answer.set);
+	if (err >= 0)
+		err = forwarding_route_value(g, &op->prefix, &op->answer, &value);
+	return err < 0 ? err : dataplane_set_route(g->dataplane, t->id, &op->prefix, &value);
 }
 
 /* The last place stays free: some kernels want one even to replace a route that is there. */

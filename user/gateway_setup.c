@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include "gateway_audit.h"
 #include "gateway_bgp.h"
 #include "gateway_change.h"
 
@@ -308,6 +309,7 @@ int gateway_install(struct gateway *g, struct config *next, char *why, size_t wh
 		err = undo(g, &s, err, why, why_size);
 	else
 		err = 0;
+	audit_schedule(g);
 	setup_retire(g);
 	setup_free(&s, next);
 	return err;

@@ -75,11 +75,11 @@ void gateway_tunnel_changed(const struct phase2_change *change, void *data)
 		    s->missing == PHASE2_COMPLETE ? "" : phase2_missing_text(s->missing));
 }
 
-int tunnels_resync(struct gateway *g)
+int tunnels_resync(struct gateway *g, struct phase2_drift *drift)
 {
-	struct phase2_drift drift = { 0 };
+	struct phase2_drift found = { 0 };
 	int err =
-		xfrm_resync(g->xfrm, g->phase2, gateway_now(g), gateway_tunnel_changed, g, &drift);
+		xfrm_resync(g->xfrm, g->phase2, gateway_now(g), gateway_tunnel_changed, g, &found);
 
 	if (!err)
 		err = sentry_resync(g->sentry);
@@ -87,16 +87,18 @@ int tunnels_resync(struct gateway *g)
 		gateway_log(LOG_ERR,
 			    "cannot read SAs from the kernel, the last known ones stay: %s",
 			    strerror(-err));
-	else if (g->ready && (drift.added || drift.removed))
+	else if (!drift && g->ready && (found.added || found.removed))
 		gateway_log(LOG_NOTICE,
 			    "SAs and policies read anew: %u had come, %u had gone unseen",
-			    drift.added, drift.removed);
+			    found.added, found.removed);
+	if (drift)
+		*drift = found;
 	return err;
 }
 
-int tunnels_resync_or_retry(struct gateway *g)
+int tunnels_resync_or_retry(struct gateway *g, struct phase2_drift *drift)
 {
-	int err = tunnels_resync(g);
+	int err = tunnels_resync(g, drift);
 
 	if (!err)
 		return 0;
@@ -109,7 +111,7 @@ int tunnels_on_resync(sd_event_source *source, uint64_t usec, void *data)
 {
 	(void)source;
 	(void)usec;
-	return tunnels_resync_or_retry(data);
+	return tunnels_resync_or_retry(data, NULL);
 }
 
 int tunnels_follow(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -124,7 +126,7 @@ int tunnels_follow(sd_event_source *source, int fd, uint32_t events, void *data)
 	if (err == XFRM_NEEDS_RESYNC) {
 		gateway_log(LOG_WARNING, "XFRM messages were lost (%s): reading all SAs anew",
 			    strerror(-why));
-		return tunnels_resync_or_retry(g);
+		return tunnels_resync_or_retry(g, NULL);
 	}
 	if (err) { /* blind for what tunnels do: whoever restarts us gets a new socket */
 		gateway_log(LOG_ERR, "cannot follow XFRM messages any more: %s", strerror(-err));

@@ -104,6 +104,14 @@ void monitor_configuration(struct gateway *g, const char *change, const char *fo
 			     text, strlen(text)));
 }
 
+void monitor_drift(struct gateway *g, const struct drift_item *i)
+{
+	if (heard(g))
+		publish(g, json_pack("{s:s, s:s, s:s, s:s, s:b}", "event", "drift", "kind",
+				     drift_kind_name(i->kind), "object", i->object, "found",
+				     drift_found_name(i->found), "repaired", i->repaired));
+}
+
 /* ---- routes ---- */
 
 static const char *name_in(const struct id_space *s, uint32_t id)

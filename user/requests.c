@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Which request goes where. What changes nothing is answered by show*.c. */
 #include <string.h>
+#include "gateway_audit.h"
 #include "gateway_change.h"
 
 static const struct {
 	const char *name;
 	json_t *(*answer)(struct gateway *g, const json_t *request);
 } commands[] = {
-	{ "apply", change_apply },  { "plan", plan_request },	     { "confirm", change_confirm },
-	{ "route", route_request }, { "rollback", change_rollback }, { "export", change_export },
+	{ "apply", change_apply },   { "plan", plan_request },	 { "confirm", change_confirm },
+	{ "audit", audit_request },  { "route", route_request }, { "rollback", change_rollback },
+	{ "export", change_export },
 };
 
 json_t *answer_request(const json_t *request, bool *subscribe, void *context)

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include <unistd.h>
+#include "gateway_audit.h"
 #include "show_internal.h"
 #include "version.h"
 
@@ -103,7 +104,7 @@ static json_t *show_status(struct gateway *g, const json_t *request)
 {
 	(void)request;
 	return json_pack("{s:s, s:i, s:f, s:s, s:o, s:b, s:o, s:o, s:o, s:{s:I}, s:o, s:o, s:o, "
-			 "s:o}",
+			 "s:o, s:o}",
 			 "version", VERSION, "pid", (int)getpid(), "uptime_s",
 			 seconds_since(g, g->started_ns), "config", g->options->config,
 			 "configuration", change_status(g), "ready", g->ready, "alarms",
@@ -111,7 +112,7 @@ static json_t *show_status(struct gateway *g, const json_t *request)
 			 connection_counts(g), "attachments", "total",
 			 (json_int_t)g->config.attachment_count, "routes", route_counts(g),
 			 "groups", group_counts(g), "traffic", traffic_json(g), "dropped",
-			 dropped_json(g));
+			 dropped_json(g), "drift", drift_status(g));
 }
 
 static const struct {
@@ -123,6 +124,7 @@ static const struct {
 	{ "connections", show_connections },
 	{ "attachments", show_attachments },
 	{ "bgp", show_bgp },
+	{ "drift", show_drift },
 	{ "groups", show_groups },
 	{ "drops", show_drops },
 };

@@ -36,6 +36,7 @@ groups        2 of 4096
 to tunnels    1.23M packets, 942 MiB
 from tunnels  9999 packets, 1023 B
 dropped       7 packets, 700 B
+drift         1205 found, 1204 repaired in 12 audits, the last 9s ago
 END
 
 shows "tunnels line up, shares are per connection" show tunnels <<'END'
@@ -159,7 +160,25 @@ ask -j show tunnels
 same "-j has every SA, with --details and without" "$out" "$("$espalier" -s "$socket" -j show tunnels --details)"
 ask show routes --details
 same "no other noun has details" "2 espalier: routes has no option --details" "$code $err"
-for noun in tunnels connections attachments routes bgp groups drops; do
+shows "drift: how much of what, and the latest of it" show drift <<'END'
+audits        12
+link          1 found, 0 repaired
+route         1204 found, 1204 repaired
+
+  AGO  KIND   OBJECT                     FOUND    ACTION
+   3s  link   tun101                     missing  not repaired
+2h05m  route  10.5.0.0/16 of table:main  missing  made again
+END
+ask audit
+same "an audit lists what it found; what cannot be repaired is exit status 2" "2 1205 found, 1204 repaired
+
+KIND   OBJECT                     FOUND    ACTION
+route  10.5.0.0/16 of table:main  missing  made again
+link   tun101                     missing  not repaired" "$code $out"
+ask -j audit
+same "-j audit" "2 $(jq -c .drift.result.last tests/cli/answers.json)" "$code $out"
+
+for noun in tunnels connections attachments routes bgp groups drops drift; do
 	gives "$noun" show "$noun"
 done
 gives explain explain --in vpc-a 10.1.0.5 10.50.3.4 tcp 40000 443

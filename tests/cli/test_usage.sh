@@ -16,6 +16,8 @@ refuses() { # NAME STATUS SENTENCE ARGUMENT...
 
 refuses "no daemon" 1 \
 	"espalierd is not running (no socket at $socket): systemctl start espalierd" status
+refuses "no daemon to audit" 2 \
+	"espalierd is not running (no socket at $socket): systemctl start espalierd" audit
 mkdir "$work/run"
 python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$socket"
 refuses "a dead daemon's socket" 1 \
@@ -24,7 +26,7 @@ refuses "unknown command" 2 "unknown command 'nonsense'; espalier --help lists t
 refuses "misspelt command" 2 "unknown command 'explian': did you mean explain?" explian
 refuses "misspelt noun" 2 "unknown thing to show 'tunels': did you mean tunnels?" show tunels
 refuses "ambiguous abbreviation" 2 "'s' is ambiguous: status, show" s
-refuses "show nothing" 2 "show what? tunnels|connections|attachments|routes|bgp|groups|drops" show
+refuses "show nothing" 2 "show what? tunnels|connections|attachments|routes|bgp|groups|drops|drift" show
 refuses "unknown option" 2 "unknown option: --bogus" status --bogus
 refuses "option of another command" 2 "tunnels has no option --strict" show tunnels --strict
 refuses "option without its argument" 2 "this option needs an argument: --table" show routes --table
@@ -55,7 +57,7 @@ same "no command: usage on stderr" "2 usage: espalier [-j] [-s SOCKET] COMMAND .
 run --help
 same "--help: usage on stdout" "0 usage: espalier [-j] [-s SOCKET] COMMAND ..." "$code $(head -1 <<<"$out")$err"
 for command in check status show 'show tunnels' 'show connections' 'show attachments' 'show routes' \
-	'show bgp' 'show groups' 'show drops' explain version; do
+	'show bgp' 'show groups' 'show drops' 'show drift' audit explain version; do
 	# shellcheck disable=SC2086 # words
 	run $command --help
 	same "$command --help" "0 usage: espalier [-j] [-s SOCKET] $command" \

@@ -41,7 +41,7 @@ static void assert_mark(struct mark mark, unsigned line, unsigned column)
 static void the_shipped_example_has_errors(void **state)
 {
 	static const char *const want =
-		"62:13: warning: static ECMP routes, what it sends takes one tunnel and the two "
+		"63:13: warning: static ECMP routes, what it sends takes one tunnel and the two "
 		"directions differ; prefer bgp [S23 S24 S25]";
 	struct checked k = check_file("examples/espalier.yaml");
 
@@ -107,6 +107,7 @@ static void a_default_is_not_what_the_manual_says(void **state)
 	assert_int_equal(c->gateway.flow_hash, HASH_L4);
 	assert_true(c->gateway.limits);
 	assert_int_equal(c->gateway.hold_down_ms, 300);
+	assert_int_equal(c->gateway.audit_s, 30);
 	assert_false(c->tables[0].transit);
 	assert_int_equal(c->attachments[0].mtu, 0);
 	assert_int_equal(c->attachments[0].xdp, XDP_AUTO);
@@ -150,6 +151,7 @@ static void check_router(const struct config *c)
 	assert_int_equal(c->gateway.flow_hash, HASH_SYMMETRIC);
 	assert_false(c->gateway.limits);
 	assert_int_equal(c->gateway.hold_down_ms, 2000);
+	assert_int_equal(c->gateway.audit_s, 60);
 	assert_true(c->tables[0].transit);
 	assert_int_equal(c->tables[0].routes[0].metric, 7);
 	assert_prefix(&c->tables[0].routes[1].destination.prefix, "fd00:9::/32");
@@ -509,6 +511,31 @@ static void ipv6_is_not_spoken_where_it_is_used(void **state)
 	}
 }
 
+static void an_audit_is_never_or_all_the_time(void **state)
+{
+	static const struct {
+		const char *text;
+		int seconds; /* -1: refused */
+	} rows[] = {
+		{ "off", 0 },	  { "5s", 5 },	   { "3600s", 3600 }, { "5000ms", 5 }, { "4s", -1 },
+		{ "3601s", -1 },  { "0", -1 },	   { "30", -1 },      { "Off", -1 },   { "no", -1 },
+		{ "5500ms", -1 }, { "[off]", -1 }, { "~", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char text[64];
+		struct checked k;
+
+		snprintf(text, sizeof(text), "gateway: { audit: %s }", rows[i].text);
+		k = parse_bytes(text, strlen(text));
+		if (k.findings.count != (rows[i].seconds < 0) ||
+		    (int)k.config.gateway.audit_s != (rows[i].seconds < 0 ? 30 : rows[i].seconds))
+			fail_msg("'%s' gives %u", rows[i].text, k.config.gateway.audit_s);
+		checked_free(&k);
+	}
+}
+
 static void a_name_is_wrong_at_the_edges(void **state)
 {
 	static const struct {
@@ -843,6 +870,7 @@ int main(void)
 		cmocka_unit_test(a_timer_of_bgp_is_wrong_at_the_edges),
 		cmocka_unit_test(a_switch_is_not_off),
 		cmocka_unit_test(ipv6_is_not_spoken_where_it_is_used),
+		cmocka_unit_test(an_audit_is_never_or_all_the_time),
 		cmocka_unit_test(a_name_is_wrong_at_the_edges),
 		cmocka_unit_test(a_terminal_obeys_a_message),
 		cmocka_unit_test(a_long_value_floods_the_message),

@@ -838,6 +838,33 @@ static void an_sa_deleted_while_we_dumped_does_not_come_back(void **state)
 	assert_not_up(f, PHASE2_NO_OUTBOUND);
 }
 
+/* The dump shows what its message, on its way, tells of anyway: nothing was lost. */
+static void a_message_behind_the_dump_is_taken_for_drift(void **state)
+{
+	struct fixture *f = *state;
+	struct phase2_drift drift;
+
+	phase2_begin_dump(f->p);
+	dump_of_a_running_tunnel(f);
+	apply(f, sa_event(f, XFRM_EVENT_SA, XFRM_DIRECTION_OUT, OUT_2));
+	phase2_end_replies(f->p);
+	bring_up(f, IN_1, OUT_1);
+	new_sa(f, XFRM_DIRECTION_IN, IN_2);
+	delete_sa(f, XFRM_DIRECTION_OUT, OUT_2);
+	phase2_end_dump(f->p, ++now, &drift);
+	assert_int_equal(drift.added, 0);
+	assert_int_equal(drift.removed, 0);
+	/* The next dump has an account of its own. */
+	phase2_begin_dump(f->p);
+	dump_of_a_running_tunnel(f);
+	apply(f, sa_event(f, XFRM_EVENT_SA, XFRM_DIRECTION_OUT, OUT_2));
+	phase2_end_replies(f->p);
+	bring_up(f, IN_1, OUT_1);
+	phase2_end_dump(f->p, ++now, &drift);
+	assert_int_equal(drift.added, 1);
+	assert_int_equal(drift.removed, 1);
+}
+
 /* New states are put at the head of the kernel's list: a dump under way misses them. */
 static void an_sa_made_while_we_dumped_is_not_swept(void **state)
 {
@@ -1071,6 +1098,7 @@ int main(void)
 		T(what_a_dump_does_not_mention_is_gone),
 		T(a_dump_that_changes_nothing_is_not_noticed),
 		T(an_sa_deleted_while_we_dumped_does_not_come_back),
+		T(a_message_behind_the_dump_is_taken_for_drift),
 		T(an_sa_made_while_we_dumped_is_not_swept),
 		T(stale_messages_after_a_dump_are_not_a_flap),
 		T(a_dump_that_fails_sweeps_nothing),

@@ -48,6 +48,8 @@ struct command {
 extern const struct command commands[];
 extern const struct command ecmp_commands[], show_commands[], route_commands[], render_commands[];
 
+int audit_run(const struct cli *cli, const struct command *command, char **operands);
+int drift_run(const struct cli *cli, const struct command *command, char **operands);
 int apply_run(const struct cli *cli, const struct command *command, char **operands);
 int check_run(const struct cli *cli, const struct command *command, char **operands);
 int explain_run(const struct cli *cli, const struct command *command, char **operands);

@@ -52,7 +52,7 @@ const struct command commands[] = {
 	},
 	{
 		.name = "show",
-		.args = "tunnels|connections|attachments|routes|bgp|groups|drops",
+		.args = "tunnels|connections|attachments|routes|bgp|groups|drops|drift",
 		.summary = "list what the gateway has, with state and counters",
 		.nouns = show_commands,
 	},
@@ -134,6 +134,19 @@ const struct command commands[] = {
 		.name = "export",
 		.summary = "the whole running configuration as YAML, fit for apply",
 		.run = export_run,
+	},
+	{
+		.name = "audit",
+		.summary = "compare everything with what it must be, now, and repair it",
+		.help = "SAs, devices, addresses, rules, routes, programs and every map; what "
+			"espalierd does\n"
+			"by itself from time to time. Lists what it found and what became of "
+			"it.\n"
+			"\n"
+			"Exit status: 0 nothing was found, 1 what was found is repaired, 2 "
+			"something could not\n"
+			"be repaired, or there was no audit.",
+		.run = audit_run,
 	},
 	{
 		.name = "monitor",

@@ -50,6 +50,10 @@ static void print_event(const json_t *e)
 	else if (!strcmp(kind, "routes"))
 		printf("routes: %s more changes (%s)\n", field_text(e, "more", number),
 		       field_string(e, "cause"));
+	else if (!strcmp(kind, "drift"))
+		printf("drift: %s %s was %s: %s\n", field_string(e, "kind"),
+		       field_string(e, "object"), field_string(e, "found"),
+		       json_is_true(field(e, "repaired")) ? "repaired" : "not repaired");
 	else if (!strcmp(kind, "lost"))
 		printf("%s\n", field_string(e, "text"));
 	else

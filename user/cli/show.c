@@ -94,6 +94,13 @@ const struct command show_commands[] = {
 		.options = OPTION_ALL,
 		.run = show_run,
 	},
+	{
+		.name = "drift",
+		.parent = "show",
+		.summary = "what audits found to be other than it was left, and what became of it",
+		.help = "Since the start: what was found in all, by kind, and the latest of it.",
+		.run = drift_run,
+	},
 	{ .name = NULL },
 };
 

@@ -64,6 +64,18 @@ static void print_counter(const char *label, const json_t *counter)
 	       unit_bytes(field_count(counter, "bytes"), bytes));
 }
 
+static void print_drift(const json_t *drift)
+{
+	unsigned long long found = field_count(drift, "found");
+	unsigned long long unrepaired = field_count(drift, "unrepaired");
+	char audits[FIELD_STRLEN], ago[FIELD_STRLEN];
+
+	printf("%-14s%s%llu found, %llu repaired%s in %s audits, the last %s ago\n", "drift",
+	       style_on(unrepaired ? STYLE_WARN : STYLE_PLAIN), found, found - unrepaired,
+	       style_off(), field_text(drift, "audits", audits),
+	       field_duration(drift, "ago_s", ago));
+}
+
 static void print_state(const json_t *s)
 {
 	const json_t *routes = field(s, "routes"), *groups = field(s, "groups");
@@ -80,6 +92,7 @@ static void print_state(const json_t *s)
 	print_counter("to tunnels", field(field(s, "traffic"), "to_tunnels"));
 	print_counter("from tunnels", field(field(s, "traffic"), "from_tunnels"));
 	print_counter("dropped", field(s, "dropped"));
+	print_drift(field(s, "drift"));
 }
 
 static int render(const json_t *status, const void *context)

@@ -23,6 +23,7 @@
 #define DEFAULT_TUNNEL_MTU	   1400u
 #define DEFAULT_WEIGHT		   1u
 #define DEFAULT_HOLD_DOWN_MS	   300u
+#define DEFAULT_AUDIT_S		   30u
 #define DEFAULT_HEALTH_INTERVAL_MS 3000u
 #define DEFAULT_HEALTH_RETRIES	   3u
 #define DEFAULT_KEEPALIVE_S	   10u
@@ -215,6 +216,7 @@ struct config_gateway {
 	struct mark flow_hash_mark;
 	bool limits;	       /* default true; false: `limits: none` [D5] */
 	uint32_t hold_down_ms; /* delays withdrawal, not the liveness word; default 300 */
+	uint32_t audit_s; /* between two audits; 0: off */
 };
 
 struct config {

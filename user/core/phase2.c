@@ -150,6 +150,12 @@ void phase2_begin_dump(struct phase2 *p)
 	p->generation++;
 	p->order++;
 	p->added = 0;
+	p->told = false;
+}
+
+void phase2_end_replies(struct phase2 *p)
+{
+	p->told = true;
 }
 
 void phase2_end_dump(struct phase2 *p, uint64_t now_ns, struct phase2_drift *drift)

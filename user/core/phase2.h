@@ -111,6 +111,8 @@ struct phase2_drift {
 	unsigned added;	  /* those that were not known */
 };
 void phase2_begin_dump(struct phase2 *p);
+/* The dump's replies are all in: what the notifications behind them tell of is no drift. */
+void phase2_end_replies(struct phase2 *p);
 void phase2_end_dump(struct phase2 *p, uint64_t now_ns, struct phase2_drift *drift /* or NULL */);
 /* The dump failed: nothing is swept, what was learned is kept and judged. */
 void phase2_abort_dump(struct phase2 *p, uint64_t now_ns);

@@ -36,6 +36,7 @@ struct sa_entry {
 	uint64_t seen_ns;
 	uint64_t order; /* rises with every event; equal for all that one dump found */
 	unsigned generation;
+	unsigned untold; /* generation of the dump that added it, as long as nothing tells of it */
 	struct interface *interface;
 	struct sa_entry *prev, *next; /* in the interface */
 	UT_hash_handle hh;
@@ -45,6 +46,7 @@ struct policy_entry {
 	uint32_t index;
 	struct xfrm_policy policy;
 	unsigned generation;
+	unsigned untold;
 	struct interface *interface;
 	struct policy_entry *prev, *next;
 	UT_hash_handle hh;
@@ -89,7 +91,8 @@ struct phase2 {
 	uint64_t order;
 	unsigned generation;
 	bool dumping;
-	unsigned added; /* in this dump */
+	bool told;	/* by notifications, behind the dump's replies */
+	unsigned added; /* in this dump, and told by nobody */
 };
 
 /* Finds or makes; NULL: out of memory. */

@@ -49,6 +49,23 @@ static void mark_watchers(struct phase2 *p, const struct interface *i)
 		phase2_mark(p, w->tunnel);
 }
 
+/* An entry that a dump shows and no notification tells of is drift. */
+static void note_added(struct phase2 *p, unsigned *untold)
+{
+	if (!p->dumping || p->told)
+		return;
+	*untold = p->generation;
+	p->added++;
+}
+
+static void note_told(struct phase2 *p, unsigned *untold)
+{
+	if (!p->dumping || !p->told || *untold != p->generation)
+		return;
+	*untold = 0;
+	p->added--;
+}
+
 /* SAs */
 
 static struct sa_key key_of(const struct xfrm_sa_id *id)
@@ -121,7 +138,7 @@ static int add_sa(struct phase2 *p, const struct xfrm_sa *sa, uint64_t now_ns,
 		return -ENOMEM;
 	}
 	grow_up(p, e, now_ns);
-	p->added += p->dumping;
+	note_added(p, &e->untold);
 	*out = e;
 	return 0;
 }
@@ -149,6 +166,7 @@ int phase2_upsert_sa(struct phase2 *p, const struct xfrm_event *ev, uint64_t now
 		grow_up(p, e, now_ns);
 	if (ev->update) /* the kernel forgets, too, that it was dying */
 		e->soft_expired = false;
+	note_told(p, &e->untold);
 	e->sa = ev->sa;
 	e->generation = p->generation;
 	hang_sa(p, e, i);
@@ -168,7 +186,11 @@ void phase2_soft_expire(struct phase2 *p, const struct xfrm_sa *sa)
 
 void phase2_delete_sa(struct phase2 *p, const struct xfrm_sa_id *id)
 {
-	remove_sa(p, find_sa(p, id));
+	struct sa_entry *e = find_sa(p, id);
+
+	if (e)
+		note_told(p, &e->untold);
+	remove_sa(p, e);
 }
 
 void phase2_flush_sas(struct phase2 *p, uint8_t proto)
@@ -228,7 +250,7 @@ static int add_policy(struct phase2 *p, uint32_t index, struct policy_entry **ou
 		free(e);
 		return -ENOMEM;
 	}
-	p->added += p->dumping;
+	note_added(p, &e->untold);
 	*out = e;
 	return 0;
 }
@@ -252,6 +274,7 @@ int phase2_upsert_policy(struct phase2 *p, const struct xfrm_policy *policy)
 		phase2_interface_put(p, i);
 		return err;
 	}
+	note_told(p, &e->untold);
 	e->policy = *policy;
 	e->generation = p->generation;
 	hang_policy(p, e, i);

@@ -170,4 +170,5 @@ void gateway_differs(struct differences *d, const struct config_gateway *was,
 	words_differ(d, "limits", was->limits ? "default" : "none",
 		     is->limits ? "default" : "none");
 	number_differs(d, "hold_down", was->hold_down_ms, is->hold_down_ms);
+	number_differs(d, "audit", was->audit_s, is->audit_s);
 }

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "../core/drift.h"
 #include "../core/host.h"
 
 #define HOST_PROTOCOL	77
@@ -50,6 +51,15 @@ int host_apply(struct host *h, const struct host_plan *old, const struct host_pl
  * have moved.
  */
 int host_apply_new(struct host *h, const struct host_plan *old, const struct host_plan *want);
+
+/*
+ * From now on host_apply() tells what it finds to be other than `left`, the plan that was applied
+ * last, says: of the kinds (bits 1 << DRIFT_LINK, _ADDRESS, _RULE, _SYSCTL, _SLOW_PATH) that are
+ * asked for, into `pass`, with what became of it. Routes are found only where they are compared
+ * with the kernel (old NULL). Both must live until it is called again; left or pass NULL: no more.
+ */
+void host_watch_drift(struct host *h, const struct host_plan *left, struct drift_pass *pass,
+		      unsigned kinds);
 
 /* Removes everything that is ours, whatever plan it came of; sysctls get their former values. */
 int host_teardown(struct host *h);

@@ -139,6 +139,14 @@ static int read_addresses(struct host *h, struct host_local_address **list, size
 	return error;
 }
 
+static void found_missing(struct host *h, const struct host_address *a)
+{
+	char text[PREFIX_STRLEN];
+
+	host_drifted(h, DRIFT_ADDRESS, DRIFT_MISSING, a, "%s/%u on %s",
+		     address_format(&a->address, text), a->len, a->device);
+}
+
 void host_addresses_add(struct host *h, const struct host_plan *want)
 {
 	struct host_local_address *have;
@@ -151,9 +159,11 @@ void host_addresses_add(struct host *h, const struct host_plan *want)
 		struct host_local_address a = planned(h, &want->addresses[i]);
 
 		/* That a device is missing was said with the links. */
-		if (a.ifindex && !listed(&a, have, count))
-			send_address(h, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &a,
-				     &want->addresses[i]);
+		if (!a.ifindex || listed(&a, have, count))
+			continue;
+		if (host_left_address(h, &want->addresses[i]))
+			found_missing(h, &want->addresses[i]);
+		send_address(h, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &a, &want->addresses[i]);
 	}
 	host_flush(h);
 	free(have);

@@ -16,9 +16,17 @@
 #define HOST_MESSAGE_SIZE 2048 /* no request is longer */
 #define HOST_RECEIVE_SIZE 65536
 #define HOST_ERRORS_SHOWN 64
+#define HOST_DRIFTED	  (DRIFT_KINDS * DRIFT_NAMED)
 
 /* Called for a request that the kernel refused; tag is what host_request() was given. */
 typedef void (*host_refused_fn)(struct host *h, const void *tag, int error, const char *why);
+
+/* What was found, and the request that is to repair it. */
+struct host_drifted {
+	const void *tag;
+	enum drift_kind kind;
+	size_t item;
+};
 
 struct host {
 	struct mnl_socket *socket;
@@ -39,6 +47,12 @@ struct host {
 	size_t errors_hidden;
 	int first_error;
 
+	const struct host_plan *left; /* by the last host_apply(), or NULL */
+	struct drift_pass *drift;
+	unsigned drift_kinds;
+	struct host_drifted drifted[HOST_DRIFTED];
+	size_t drifted_count;
+
 	bool ahead; /* the kernel has more than the last plan: host_apply_new() */
 	char *state_dir;
 	struct host_link *links; /* as of host_links_refresh() */
@@ -52,6 +66,21 @@ struct host {
 /* Notes a sentence; `error` (negative) is what host_apply() will return if it is the first one. */
 __attribute__((format(printf, 3, 4))) void host_note(struct host *h, int error, const char *format,
 						     ...);
+
+/* host_drift.c. `tag`: of the request that repairs it, or another address that is unique. */
+__attribute__((format(printf, 5, 6))) void host_drifted(struct host *h, enum drift_kind kind,
+							enum drift_found found, const void *tag,
+							const char *format, ...);
+void host_drift_refused(struct host *h, const void *tag);
+static inline bool host_watches(const struct host *h, enum drift_kind kind)
+{
+	return h->drift_kinds & 1u << kind;
+}
+/* Did the last plan ask for it, too? */
+const struct host_link_plan *host_left_link(const struct host *h, const char *name);
+bool host_left_address(const struct host *h, const struct host_address *a);
+bool host_left_rule(const struct host *h, const struct host_rule *r);
+bool host_left_sysctl(const struct host *h, const struct host_sysctl *s);
 
 int host_netlink_open(struct host *h, const char **why);
 void host_netlink_close(struct host *h);

@@ -215,6 +215,13 @@ static bool needs_new(const struct host *h, const struct host_link_plan *want,
 	       (want->underlay[0] && have->parent != index_of(h, want->underlay));
 }
 
+static bool same_link(const struct host_link_plan *was, const struct host_link_plan *is)
+{
+	return was && was->kind == is->kind && was->table == is->table && was->if_id == is->if_id &&
+	       was->mtu == is->mtu && strcmp(was->master, is->master) == 0 &&
+	       strcmp(was->underlay, is->underlay) == 0;
+}
+
 /* Only what differs; nothing is sent when nothing does. */
 static void dress_link(struct host *h, const struct host_link_plan *want,
 		       const struct host_link *have)
@@ -228,6 +235,10 @@ static void dress_link(struct host *h, const struct host_link_plan *want,
 
 	if (!mtu && !raise && !enslave)
 		return;
+	if (same_link(host_left_link(h, want->name), want))
+		host_drifted(h, DRIFT_LINK, DRIFT_DIFFERENT, want, "%s:%s%s%s", want->name,
+			     raise ? " is down" : "", enslave ? " left its VRF" : "",
+			     mtu ? " has another MTU" : "");
 	ifi = link_message(h, RTM_NEWLINK, 0, want, &n);
 	ifi->ifi_index = (int)have->ifindex;
 	if (raise)
@@ -243,9 +254,12 @@ static void adopt_link(struct host *h, const struct host_link_plan *want,
 {
 	const struct host_link *vrf = want->master[0] ? host_link_known(h, want->master) : NULL;
 
-	if (!have)
+	if (!have) {
+		if (host_left_link(h, want->name))
+			host_drifted(h, DRIFT_LINK, DRIFT_MISSING, want, "%s", want->name);
+		host_drift_refused(h, want);
 		host_note(h, -ENODEV, "device %s does not exist", want->name);
-	else if (vrf && have->master && have->master != vrf->ifindex)
+	} else if (vrf && have->master && have->master != vrf->ifindex)
 		host_note(h, -EBUSY, "device %s has another master than %s: remove it from there",
 			  want->name, want->master);
 	else
@@ -270,6 +284,9 @@ static void apply_link(struct host *h, const struct host_link_plan *want)
 		dress_link(h, want, have);
 		return;
 	}
+	if (same_link(host_left_link(h, want->name), want))
+		host_drifted(h, DRIFT_LINK, have ? DRIFT_DIFFERENT : DRIFT_MISSING, want, "%s",
+			     want->name);
 	if (have)
 		delete_link(h, have->ifindex, want);
 	/* Without its VRF (said above why) a tunnel would come out into the main table. */
@@ -341,9 +358,12 @@ void host_links_remove(struct host *h, const struct host_plan *want)
 			const struct host_link *l = &h->links[i];
 			const struct host_link_plan *plan = find_plan(want, l->name);
 
-			if (l->ours && is_vrf(l) == vrfs &&
-			    (!plan || plan->kind == HOST_LINK_ADOPTED))
-				delete_link(h, l->ifindex, &nameless);
+			if (!l->ours || is_vrf(l) != vrfs ||
+			    (plan && plan->kind != HOST_LINK_ADOPTED))
+				continue;
+			if (!host_left_link(h, l->name))
+				host_drifted(h, DRIFT_LINK, DRIFT_FOREIGN, l, "%s", l->name);
+			delete_link(h, l->ifindex, &nameless);
 		}
 	host_flush(h);
 }

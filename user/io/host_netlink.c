@@ -115,6 +115,16 @@ static const char *extended(const struct nlmsghdr *n)
 	return NULL;
 }
 
+/* What nobody minds is as good as done. */
+static void report_refusal(struct host *h, const void *tag, int error, const char *why)
+{
+	size_t before = h->error_count + h->errors_hidden;
+
+	h->refused(h, tag, error, why);
+	if (h->error_count + h->errors_hidden != before)
+		host_drift_refused(h, tag);
+}
+
 /* 1 at the end mark. */
 static int read_answer(struct host *h, const struct nlmsghdr *n)
 {
@@ -126,7 +136,7 @@ static int read_answer(struct host *h, const struct nlmsghdr *n)
 	if (position == h->batch_count - 1)
 		return 1;
 	if (e->error)
-		h->refused(h, h->tags[position], e->error, extended(n));
+		report_refusal(h, h->tags[position], e->error, extended(n));
 	return 0;
 }
 

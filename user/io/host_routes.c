@@ -230,6 +230,26 @@ static void removal_refused(struct host *h, const void *tag, int error, const ch
 		route_refused(h, tag, error, why);
 }
 
+/* What is drift: both plans have it, the kernel has not. */
+static bool was_left(const struct host *h, const struct host_plan *want,
+		     const struct host_route *route)
+{
+	const struct host_plan *left = h->left;
+	const struct host_route *was = NULL;
+
+	if (left && left->route_count)
+		was = bsearch(route, left->routes, left->route_count, sizeof(*was), compare_keys);
+	return was && (!want || same_planned(left, was, want, route));
+}
+
+static void found(struct host *h, const struct host_route *r, enum drift_found how)
+{
+	char text[PREFIX_STRLEN];
+
+	host_drifted(h, DRIFT_SLOW_PATH, how, r, "%s metric %u in table %u",
+		     prefix_format(&r->prefix, text), r->metric, r->table);
+}
+
 /* From the end: what sorts later is never less specific than what encloses it. */
 void host_routes_add(struct host *h, const struct host_plan *want, const struct host_routes *diff)
 {
@@ -237,10 +257,13 @@ void host_routes_add(struct host *h, const struct host_plan *want, const struct 
 	for (size_t i = want->route_count; i-- > 0;) {
 		struct host_route_now r;
 
-		if (diff->state[i] != ROUTE_SAME && wanted_now(diff->ways, &want->routes[i], &r))
-			host_send_route(h, &r,
-					diff->state[i] == ROUTE_NEW ? NLM_F_EXCL : NLM_F_REPLACE,
-					&want->routes[i]);
+		bool new = diff->state[i] == ROUTE_NEW;
+
+		if (diff->state[i] == ROUTE_SAME || !wanted_now(diff->ways, &want->routes[i], &r))
+			continue;
+		if (host_watches(h, DRIFT_SLOW_PATH) && was_left(h, want, &want->routes[i]))
+			found(h, &want->routes[i], new ? DRIFT_MISSING : DRIFT_DIFFERENT);
+		host_send_route(h, &r, new ? NLM_F_EXCL : NLM_F_REPLACE, &want->routes[i]);
 	}
 	host_flush(h);
 }
@@ -248,7 +271,10 @@ void host_routes_add(struct host *h, const struct host_plan *want, const struct 
 void host_routes_remove(struct host *h, const struct host_routes *diff)
 {
 	h->refused = removal_refused;
-	for (size_t i = 0; i < diff->gone_count; i++)
+	for (size_t i = 0; i < diff->gone_count; i++) {
+		if (host_watches(h, DRIFT_SLOW_PATH) && !was_left(h, NULL, &diff->gone[i]))
+			found(h, &diff->gone[i], DRIFT_FOREIGN);
 		host_send_route_removal(h, &diff->gone[i]);
+	}
 	host_flush(h);
 }

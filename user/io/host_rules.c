@@ -181,6 +181,15 @@ static bool claim(struct host_rules *have, const struct host_rule *r)
 	return false;
 }
 
+static void found(struct host *h, const struct host_rule *r, enum drift_found how)
+{
+	const char *device = r->iif[0] ? r->iif : r->oif;
+
+	host_drifted(h, DRIFT_RULE, how, r, "IPv%c preference %u%s%s",
+		     r->family == AF_INET ? '4' : '6', r->preference, device[0] ? " for " : "",
+		     device);
+}
+
 void host_rules_add(struct host *h, struct host_rules *have, const struct host_plan *want,
 		    enum host_rule_action action)
 {
@@ -188,8 +197,11 @@ void host_rules_add(struct host *h, struct host_rules *have, const struct host_p
 		return;
 	h->refused = rule_refused;
 	for (size_t i = 0; i < want->rule_count; i++)
-		if (want->rules[i].action == action && !claim(have, &want->rules[i]))
+		if (want->rules[i].action == action && !claim(have, &want->rules[i])) {
+			if (host_left_rule(h, &want->rules[i]))
+				found(h, &want->rules[i], DRIFT_MISSING);
 			send_rule(h, RTM_NEWRULE, NLM_F_CREATE, &want->rules[i]);
+		}
 	host_flush(h);
 }
 
@@ -197,7 +209,10 @@ void host_rules_remove(struct host *h, const struct host_rules *have, enum host_
 {
 	h->refused = rule_refused;
 	for (size_t i = 0; i < have->count && !have->unknown; i++)
-		if (have->list[i].action == action && !have->wanted[i])
+		if (have->list[i].action == action && !have->wanted[i]) {
+			if (!host_left_rule(h, &have->list[i]))
+				found(h, &have->list[i], DRIFT_FOREIGN);
 			send_rule(h, RTM_DELRULE, 0, &have->list[i]);
+		}
 	host_flush(h);
 }

@@ -142,6 +142,8 @@ static void apply_sysctl(struct host *h, struct former *f, const struct host_sys
 
 	if (!error && strcmp(value, want->value) == 0)
 		return;
+	if (host_left_sysctl(h, want))
+		host_drifted(h, DRIFT_SYSCTL, DRIFT_DIFFERENT, want, "%s", want->path);
 	if (!error) {
 		error = remember(h, f, want->path, value);
 		if (error)
@@ -149,9 +151,11 @@ static void apply_sysctl(struct host *h, struct former *f, const struct host_sys
 				  want->path, state_file(h, path), strerror(-error));
 		error = write_sysctl(want->path, want->value);
 	}
-	if (error)
+	if (error) {
 		host_note(h, error, "cannot set /proc/sys/%s to %s: %s", want->path, want->value,
 			  strerror(-error));
+		host_drift_refused(h, want);
+	}
 }
 
 static int read_former(struct host *h, struct former *f)

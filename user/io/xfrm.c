@@ -96,6 +96,7 @@ static int dump_all(struct xfrm_socket *s, struct follower *f)
 		err = xfrm_backend.dump(s, XFRM_DUMP_SA, take_in, f);
 	if (!err)
 		err = xfrm_backend.dump(s, XFRM_DUMP_POLICY, take_in, f);
+	phase2_end_replies(f->p);
 	if (!err)
 		err = xfrm_backend.receive(s, take_in, f);
 	return err;

@@ -23,6 +23,10 @@ static void put_gateway(struct emitter *e, const struct config_gateway *g)
 	if (!g->limits)
 		key_word(e, "limits", "none");
 	key_duration(e, "hold_down", g->hold_down_ms, DEFAULT_HOLD_DOWN_MS);
+	if (g->audit_s)
+		key_seconds(e, "audit", g->audit_s, DEFAULT_AUDIT_S);
+	else
+		key_word(e, "audit", "off");
 	end_mapping(e);
 }
 

@@ -45,6 +45,8 @@ static const struct field gateway_fields[] = {
 	  .initial = true },
 	{ "hold_down", decode_duration, VALUE(struct config_gateway, hold_down_ms),
 	  .initial = DEFAULT_HOLD_DOWN_MS, .max = 60000 },
+	{ "audit", decode_seconds_or_off, VALUE(struct config_gateway, audit_s), RANGE(5, 3600),
+	  .initial = DEFAULT_AUDIT_S },
 	END,
 };
 

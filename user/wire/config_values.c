@@ -307,6 +307,14 @@ void decode_seconds(struct decoder *d, const struct field *f, yaml_node_t *node,
 	decode_time(d, f, node, base, "s", 1000);
 }
 
+void decode_seconds_or_off(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	if (node->type == YAML_SCALAR_NODE && !strcmp((const char *)node->data.scalar.value, "off"))
+		store_number(f, base, 0);
+	else
+		decode_seconds(d, f, node, base);
+}
+
 void decode_text(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
 {
 	const char *text = scalar_text(d, f->key, "a text", node);
