@@ -216,7 +216,7 @@ struct config_gateway {
 	struct mark flow_hash_mark;
 	bool limits;	       /* default true; false: `limits: none` [D5] */
 	uint32_t hold_down_ms; /* delays withdrawal, not the liveness word; default 300 */
-	uint32_t audit_s; /* between two audits; 0: off */
+	uint32_t audit_s;      /* between two audits; 0: off */
 };
 
 struct config {
