@@ -14,8 +14,8 @@ struct stats {
 	sd_event_source *timer;
 	struct rates rates[MAX_TUNNELS]; /* by tunnel id */
 	int kernel;			 /* of io/xfrm_stat.h, or -errno */
-	struct xfrm_stats seen;		 /* at the last audit */
-	struct xfrm_stats grown;	 /* between the last two: those that did, by how much */
+	struct xfrm_stat_list seen;	 /* at the last audit */
+	struct xfrm_stat_list grown;	 /* between the last two: those that did, by how much */
 };
 
 /* ---- tunnels ---- */
@@ -53,7 +53,7 @@ bool stats_window(struct gateway *g, const struct gateway_tunnel *t, struct rate
 
 /* ---- the kernel ---- */
 
-int stats_kernel(const struct gateway *g, struct xfrm_stats *out)
+int stats_kernel(const struct gateway *g, struct xfrm_stat_list *out)
 {
 	int fd = g->stats->kernel;
 
@@ -63,7 +63,7 @@ int stats_kernel(const struct gateway *g, struct xfrm_stats *out)
 void stats_audit(struct gateway *g)
 {
 	struct stats *s = g->stats;
-	struct xfrm_stats now;
+	struct xfrm_stat_list now;
 	size_t grown = 0;
 
 	if (stats_kernel(g, &now))
@@ -83,7 +83,7 @@ void stats_audit(struct gateway *g)
 /* Without the number: the same alarm as long as it goes on. */
 void stats_alarm(struct gateway *g)
 {
-	const struct xfrm_stats *grown = &g->stats->grown;
+	const struct xfrm_stat_list *grown = &g->stats->grown;
 
 	for (size_t i = 0; i < grown->count; i++)
 		gateway_alarm(g, "the kernel's counter %s is rising: %s", grown->list[i].name,

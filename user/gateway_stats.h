@@ -20,7 +20,7 @@ void stats_free(struct gateway *g);
 bool stats_window(struct gateway *g, const struct gateway_tunnel *t, struct rates_window *out);
 
 /* The kernel's counters as they are. 0; -ENOENT: this kernel has none; -errno. */
-int stats_kernel(const struct gateway *g, struct xfrm_stats *out);
+int stats_kernel(const struct gateway *g, struct xfrm_stat_list *out);
 /* At each audit: which of the kernel's counters have grown since the last one. */
 void stats_audit(struct gateway *g);
 /* While an update runs: an alarm for each counter that had grown at the last audit. */

@@ -101,7 +101,7 @@ static void append_sas(json_t *list, const struct gateway *g, const struct gatew
 
 static void append_stats(json_t *list, const struct gateway *g)
 {
-	struct xfrm_stats stats;
+	struct xfrm_stat_list stats;
 
 	if (stats_kernel(g, &stats))
 		return;

@@ -58,7 +58,7 @@ static void run(struct phase2 *p, uint8_t mode, const void *buf, size_t len)
 
 static void read_counters(const char *text, size_t len)
 {
-	struct xfrm_stats s = { .count = 0 };
+	struct xfrm_stat_list s = { .count = 0 };
 
 	xfrm_stat_parse(text, len, &s);
 	assert(s.count <= XFRM_STATS_MAX);

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include "wire/xfrm_stat.h"
 
-static int parse(const char *text, struct xfrm_stats *out)
+static int parse(const char *text, struct xfrm_stat_list *out)
 {
 	size_t len = strlen(text);
 	char *exact = malloc(len + 1); /* a fence behind it, under a sanitizer */
@@ -25,7 +25,7 @@ static int parse(const char *text, struct xfrm_stats *out)
 
 static void the_kernels_text_is_understood(void **state)
 {
-	struct xfrm_stats s;
+	struct xfrm_stat_list s;
 
 	(void)state;
 	assert_int_equal(0, parse("XfrmInError             \t0\n"
@@ -41,7 +41,7 @@ static void the_kernels_text_is_understood(void **state)
 
 static void a_counter_that_nobody_knows_is_shown_all_the_same(void **state)
 {
-	struct xfrm_stats s;
+	struct xfrm_stat_list s;
 
 	(void)state;
 	assert_int_equal(0, parse("XfrmOfTomorrow\t5", &s)); /* no newline at the end */
@@ -53,7 +53,7 @@ static void a_counter_that_nobody_knows_is_shown_all_the_same(void **state)
 
 static void a_line_that_makes_no_sense_hides_no_other(void **state)
 {
-	struct xfrm_stats s;
+	struct xfrm_stat_list s;
 
 	(void)state;
 	assert_int_equal(0, parse("\n"
@@ -71,7 +71,7 @@ static void a_line_that_makes_no_sense_hides_no_other(void **state)
 
 static void a_file_without_a_counter_is_an_error(void **state)
 {
-	struct xfrm_stats s = { .count = 9 };
+	struct xfrm_stat_list s = { .count = 9 };
 
 	(void)state;
 	assert_int_equal(-EBADMSG, parse("", &s));
@@ -82,7 +82,7 @@ static void a_file_without_a_counter_is_an_error(void **state)
 static void more_counters_than_there_is_room_for_do_no_harm(void **state)
 {
 	char text[4 * (XFRM_STATS_MAX + 9) + 1] = "";
-	struct xfrm_stats s;
+	struct xfrm_stat_list s;
 
 	(void)state;
 	for (int i = 0; i < XFRM_STATS_MAX + 9; i++)
@@ -93,7 +93,7 @@ static void more_counters_than_there_is_room_for_do_no_harm(void **state)
 
 static void what_grew_is_found_by_name(void **state)
 {
-	struct xfrm_stats was, now;
+	struct xfrm_stat_list was, now;
 
 	(void)state;
 	assert_int_equal(0, parse("A 5\nB 7\nC 9\n", &was));

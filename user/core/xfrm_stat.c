@@ -48,7 +48,7 @@ const char *xfrm_stat_help(const char *name)
 	return "a counter of this kernel that espalier does not know";
 }
 
-uint64_t xfrm_stat_growth(const struct xfrm_stats *was, const struct xfrm_stat *now)
+uint64_t xfrm_stat_growth(const struct xfrm_stat_list *was, const struct xfrm_stat *now)
 {
 	for (size_t i = 0; i < was->count; i++)
 		if (!strcmp(was->list[i].name, now->name))

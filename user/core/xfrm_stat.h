@@ -18,7 +18,7 @@ struct xfrm_stat {
 	uint64_t packets;	       /* since the namespace was made */
 };
 
-struct xfrm_stats {
+struct xfrm_stat_list {
 	struct xfrm_stat list[XFRM_STATS_MAX]; /* in the kernel's order */
 	size_t count;
 };
@@ -27,6 +27,6 @@ struct xfrm_stats {
 const char *xfrm_stat_help(const char *name);
 
 /* By how much the counter `now` is higher than it `was`; 0 where it was not counted. */
-uint64_t xfrm_stat_growth(const struct xfrm_stats *was, const struct xfrm_stat *now);
+uint64_t xfrm_stat_growth(const struct xfrm_stat_list *was, const struct xfrm_stat *now);
 
 #endif

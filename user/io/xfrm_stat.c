@@ -14,7 +14,7 @@ int xfrm_stat_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-int xfrm_stat_read(int fd, struct xfrm_stats *out)
+int xfrm_stat_read(int fd, struct xfrm_stat_list *out)
 {
 	char text[TEXT_MAX];
 	ssize_t len = pread(fd, text, sizeof(text), 0); /* made anew for each read from 0 */

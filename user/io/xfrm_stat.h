@@ -12,6 +12,6 @@
  */
 int xfrm_stat_open(void);
 /* What has been counted until now. 0, -EBADMSG, -errno. */
-int xfrm_stat_read(int fd, struct xfrm_stats *out);
+int xfrm_stat_read(int fd, struct xfrm_stat_list *out);
 
 #endif

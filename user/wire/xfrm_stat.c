@@ -55,9 +55,9 @@ static bool read_line(struct rest line, struct xfrm_stat *out)
 	return line.at == line.end;
 }
 
-int xfrm_stat_parse(const char *text, size_t len, struct xfrm_stats *out)
+int xfrm_stat_parse(const char *text, size_t len, struct xfrm_stat_list *out)
 {
-	struct xfrm_stats stats = { .count = 0 };
+	struct xfrm_stat_list stats = { .count = 0 };
 	const char *end = text + len;
 
 	while (text < end && stats.count < XFRM_STATS_MAX) {
