@@ -45,8 +45,7 @@ static inline void message_fill_sa(struct xfrm_usersa_info *to, const struct xfr
 					      l->soft_use,     l->hard_use };
 	to->curlft = (struct xfrm_lifetime_cur){ sa->usage.bytes, sa->usage.packets,
 						 sa->usage.add_time, sa->usage.use_time };
-	to->stats =
-		(struct xfrm_stats){ sa->outside_window, sa->replayed, sa->integrity_failed };
+	to->stats = (struct xfrm_stats){ sa->outside_window, sa->replayed, sa->integrity_failed };
 	to->reqid = sa->reqid;
 	to->family = sa->id.daddr.family;
 	to->mode = sa->mode;
