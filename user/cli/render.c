@@ -98,7 +98,8 @@ static int read_secret(const char *name, struct mark mark, void *context)
 	char *value = malloc(SECRET_MAX);
 
 	(void)mark;
-	s->list = list ? list : s->list;
+	if (list)
+		s->list = list;
 	s->failed = name;
 	s->err = list && value ? 0 : -ENOMEM;
 	if (!s->err) {
