@@ -441,6 +441,15 @@ static int tell_nobody(const struct prefix *p, tunnel_mask accepted, void *conte
 	return 0;
 }
 
+static bool same_source(const struct bgp_source *a, const struct bgp_source *b)
+{
+	bool same = a->enabled == b->enabled && a->table == b->table;
+
+	for (size_t k = 0; k < TUNNELS_PER_CONNECTION; k++)
+		same &= !strcmp(a->devices[k], b->devices[k]);
+	return same;
+}
+
 /* Is a connection's table, or which tunnel is which in it, another one than was read? */
 static bool must_read(const struct gateway *g)
 {
@@ -448,7 +457,7 @@ static bool must_read(const struct gateway *g)
 		const struct config_connection *c = &g->config.connections[i];
 		struct bgp_source now = source_of(c);
 
-		if (memcmp(&now, &connection_named(g->bgp, c->name)->source, sizeof(now)))
+		if (!same_source(&now, &connection_named(g->bgp, c->name)->source))
 			return true;
 	}
 	return false;

@@ -98,12 +98,13 @@ json_t *audit_request(struct gateway *g, const json_t *request)
 {
 	/* One that is under way may have passed what the user means: another one follows it. */
 	bool busy = g->audit->phase != AUDIT_IDLE;
+	json_int_t next;
 
 	(void)request;
 	if (busy)
 		g->audit->again = true;
 	else
 		audit_start(g);
-	return control_ok(
-		json_pack("{s:I}", "audit", (json_int_t)(g->audit->drift.audits + 1 + busy)));
+	next = (json_int_t)g->audit->drift.audits + 1 + busy;
+	return control_ok(json_pack("{s:I}", "audit", next));
 }

@@ -165,8 +165,8 @@ static void lose(struct groups *g, uint32_t id, uint16_t tunnel, struct shares *
 
 static void require_fair(const struct groups *g, uint32_t id, unsigned members)
 {
-	for (uint16_t t = 1; t <= members; t++) {
-		unsigned buckets = ecmp_count(&g->list[id].content, t);
+	for (unsigned t = 1; t <= members; t++) {
+		unsigned buckets = ecmp_count(&g->list[id].content, (uint16_t)t);
 
 		require(buckets >= GROUP_BUCKETS / members &&
 				buckets <= (GROUP_BUCKETS + members - 1) / members,

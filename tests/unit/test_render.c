@@ -55,7 +55,8 @@ static void keep(const char *name, const struct text *text)
 
 	snprintf(path, sizeof(path), "/tmp/%s", name);
 	file = fopen(path, "w");
-	assert_non_null(file);
+	if (!file)
+		return; /* the difference is said all the same */
 	fwrite(text->data, 1, text->len, file);
 	fclose(file);
 }

@@ -12,13 +12,11 @@
 
 static int parse(const char *text, struct xfrm_stat_list *out)
 {
-	size_t len = strlen(text);
-	char *exact = malloc(len + 1); /* a fence behind it, under a sanitizer */
+	char *exact = strdup(text); /* a fence behind it, under a sanitizer */
 	int err;
 
 	assert_non_null(exact);
-	memcpy(exact, text, len);
-	err = xfrm_stat_parse(exact, len, out);
+	err = xfrm_stat_parse(exact, strlen(exact), out);
 	free(exact);
 	return err;
 }

@@ -68,7 +68,6 @@ static int set(struct nexthops *n, const struct route_event *e)
 	HASH_ADD(hh, n->by_id, id, sizeof(o->id), o);
 	if (!o->hh.tbl) {
 		free(o);
-		o = was;
 		if (was)
 			HASH_ADD(hh, n->by_id, id, sizeof(was->id), was);
 		return -ENOMEM;
@@ -131,10 +130,11 @@ size_t nexthops_count(const struct nexthops *n)
 
 void nexthops_free(struct nexthops *n)
 {
-	struct nexthop_object *o, *next;
+	struct nexthop_object *o = n->by_id, *next;
 
-	HASH_ITER (hh, n->by_id, o, next) {
-		HASH_DEL(n->by_id, o);
+	HASH_CLEAR(hh, n->by_id); /* frees its table alone */
+	for (; o; o = next) {
+		next = o->hh.next;
 		free(o);
 	}
 }
