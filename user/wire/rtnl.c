@@ -6,35 +6,9 @@
 #include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include "rtnl.h"
+#include "rtnl_internal.h"
 
 #define DEAD (RTNH_F_DEAD | RTNH_F_LINKDOWN)
-
-/* Where the message really ends: libmnl's own walk rounds that up. */
-static int bytes_left(const struct nlmsghdr *n, const struct nlattr *attr)
-{
-	return (int)((const char *)n + n->nlmsg_len - (const char *)attr);
-}
-
-static void read_attributes(const struct nlmsghdr *n, size_t fixed, const struct nlattr **by_type,
-			    uint16_t types)
-{
-	const struct nlattr *attr = mnl_nlmsg_get_payload_offset(n, fixed);
-
-	for (; mnl_attr_ok(attr, bytes_left(n, attr)); attr = mnl_attr_next(attr))
-		if (mnl_attr_get_type(attr) < types)
-			by_type[mnl_attr_get_type(attr)] = attr;
-}
-
-/* A number of four bytes; false: the attribute is there and is none. */
-static bool read_u32(const struct nlattr *attr, uint32_t *out)
-{
-	if (!attr)
-		return true;
-	if (mnl_attr_get_payload_len(attr) < sizeof(*out))
-		return false;
-	memcpy(out, mnl_attr_get_payload(attr), sizeof(*out));
-	return true;
-}
 
 static bool read_prefix(const struct rtmsg *r, const struct nlattr *dst, struct prefix *out)
 {
@@ -84,7 +58,7 @@ static bool read_hops(const struct rtmsg *r, const struct nlattr *const *a, stru
 
 	if (a[RTA_MULTIPATH])
 		return read_multipath(a[RTA_MULTIPATH], e);
-	if (!read_u32(a[RTA_OIF], &device))
+	if (!rtnl_u32(a[RTA_OIF], &device))
 		return false;
 	if (!(r->rtm_flags & DEAD))
 		add_hop(e, device);
@@ -102,14 +76,14 @@ static int decode_route(const struct nlmsghdr *n, struct route_event *e)
 	/* An exception that the kernel keeps beside its tables is no route. */
 	if ((r.rtm_family != AF_INET && r.rtm_family != AF_INET6) || r.rtm_flags & RTM_F_CLONED)
 		return -ENOMSG;
-	read_attributes(n, sizeof(r), a, RTA_MAX + 1);
+	rtnl_attributes(n, sizeof(r), a, RTA_MAX + 1);
 	e->kind = n->nlmsg_type == RTM_NEWROUTE ? ROUTE_SET : ROUTE_GONE;
 	e->table = r.rtm_table;
 	e->protocol = r.rtm_protocol;
 	e->unicast = r.rtm_type == RTN_UNICAST;
 	e->append = r.rtm_family == AF_INET && n->nlmsg_flags & NLM_F_APPEND;
-	if (!read_prefix(&r, a[RTA_DST], &e->prefix) || !read_u32(a[RTA_TABLE], &e->table) ||
-	    !read_u32(a[RTA_PRIORITY], &e->metric) || !read_u32(a[RTA_NH_ID], &e->nexthop) ||
+	if (!read_prefix(&r, a[RTA_DST], &e->prefix) || !rtnl_u32(a[RTA_TABLE], &e->table) ||
+	    !rtnl_u32(a[RTA_PRIORITY], &e->metric) || !rtnl_u32(a[RTA_NH_ID], &e->nexthop) ||
 	    !read_hops(&r, a, e))
 		return -EBADMSG;
 	return 0;
@@ -138,9 +112,9 @@ static int decode_nexthop(const struct nlmsghdr *n, struct route_event *e)
 	if (mnl_nlmsg_get_payload_len(n) < sizeof(nh))
 		return -EBADMSG;
 	memcpy(&nh, mnl_nlmsg_get_payload(n), sizeof(nh));
-	read_attributes(n, sizeof(nh), a, NHA_MAX + 1);
+	rtnl_attributes(n, sizeof(nh), a, NHA_MAX + 1);
 	e->kind = n->nlmsg_type == RTM_NEWNEXTHOP ? NEXTHOP_SET : NEXTHOP_GONE;
-	if (!read_u32(a[NHA_ID], &e->nexthop) || !read_u32(a[NHA_OIF], &device) || !e->nexthop)
+	if (!rtnl_u32(a[NHA_ID], &e->nexthop) || !rtnl_u32(a[NHA_OIF], &device) || !e->nexthop)
 		return -EBADMSG;
 	if (a[NHA_GROUP])
 		return read_group(a[NHA_GROUP], e) ? 0 : -EBADMSG;
@@ -164,21 +138,21 @@ static int decode(const struct nlmsghdr *n, struct route_event *e)
 
 int rtnl_decode_all(const void *buf, size_t len, unsigned *malformed, route_event_fn fn, void *data)
 {
-	const struct nlmsghdr *n = buf;
-	int left = (int)len, err = 0;
+	const struct nlmsghdr *n;
+	int left, err;
 
-	/* libmnl takes a length beyond INT_MAX for a negative one, which fits anywhere. */
-	for (; !err && mnl_nlmsg_ok(n, left) && n->nlmsg_len <= (uint32_t)left;
-	     n = mnl_nlmsg_next(n, &left)) {
+	rtnl_for_each(n, buf, len, left)
+	{
 		struct route_event e = { 0 };
-		int result = decode(n, &e);
 
-		if (!result)
-			err = fn(&e, data);
-		else if (result == -EBADMSG && malformed)
+		err = decode(n, &e);
+		if (err == -EBADMSG && malformed)
 			++*malformed;
+		err = err ? 0 : fn(&e, data);
+		if (err)
+			return err;
 	}
-	return err;
+	return 0;
 }
 
 int fpm_frame(const void *buf, size_t len, const void **payload, size_t *payload_len)
@@ -198,19 +172,9 @@ int fpm_frame(const void *buf, size_t len, const void **payload, size_t *payload
 	return (int)whole;
 }
 
-static struct nlmsghdr *request(void *buf, uint32_t sequence, uint16_t type)
+size_t rtnl_request_routes(void *buf, uint8_t family, uint32_t table)
 {
-	struct nlmsghdr *n = mnl_nlmsg_put_header(buf);
-
-	n->nlmsg_type = type;
-	n->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	n->nlmsg_seq = sequence;
-	return n;
-}
-
-size_t rtnl_request_routes(void *buf, uint32_t sequence, uint8_t family, uint32_t table)
-{
-	struct nlmsghdr *n = request(buf, sequence, RTM_GETROUTE);
+	struct nlmsghdr *n = rtnl_dump_request(buf, RTM_GETROUTE);
 	struct rtmsg *r = mnl_nlmsg_put_extra_header(n, sizeof(*r));
 
 	r->rtm_family = family;
@@ -218,9 +182,9 @@ size_t rtnl_request_routes(void *buf, uint32_t sequence, uint8_t family, uint32_
 	return n->nlmsg_len;
 }
 
-size_t rtnl_request_nexthops(void *buf, uint32_t sequence)
+size_t rtnl_request_nexthops(void *buf)
 {
-	struct nlmsghdr *n = request(buf, sequence, RTM_GETNEXTHOP);
+	struct nlmsghdr *n = rtnl_dump_request(buf, RTM_GETNEXTHOP);
 
 	mnl_nlmsg_put_extra_header(n, sizeof(struct nhmsg));
 	return n->nlmsg_len;

@@ -26,10 +26,11 @@ int rtnl_decode_all(const void *buf, size_t len, unsigned *malformed, route_even
 #define FPM_HEADER    4
 int fpm_frame(const void *buf, size_t len, const void **payload, size_t *payload_len);
 
-/* Requests, into a buffer of RTNL_REQUEST_MAX bytes. They return their length. The kernel must be
- * told to check strictly (NETLINK_GET_STRICT_CHK), or it ignores what is asked for. */
+/* Requests, into a buffer of RTNL_REQUEST_MAX bytes; whoever sends them sets the sequence number.
+ * They return their length. The kernel must be told to check strictly (NETLINK_GET_STRICT_CHK), or
+ * it ignores what is asked for. */
 #define RTNL_REQUEST_MAX 64
-size_t rtnl_request_routes(void *buf, uint32_t sequence, uint8_t family, uint32_t table);
-size_t rtnl_request_nexthops(void *buf, uint32_t sequence);
+size_t rtnl_request_routes(void *buf, uint8_t family, uint32_t table);
+size_t rtnl_request_nexthops(void *buf);
 
 #endif
