@@ -35,7 +35,7 @@ static int make_plan(struct gateway *g, const struct fib *fib, struct host_plan 
 	if (err)
 		return err;
 	mark_down(g, &facts);
-	err = host_plan_build(&g->config, &g->ids, fib, &facts, plan);
+	err = host_plan_build(&g->rib, fib, &facts, plan);
 	host_facts_free(&facts);
 	return err;
 }

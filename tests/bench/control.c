@@ -177,7 +177,7 @@ static void plan_slow_path(struct forwarding_world *w, struct figures *f)
 	double begin = now();
 
 	must(host_facts_init(&facts, &g->config), "facts");
-	must(host_plan_build(&g->config, &g->ids, &g->fib, &facts, &plan), "plan");
+	must(host_plan_build(&g->rib, &g->fib, &facts, &plan), "plan");
 	f->plan_s = now() - begin;
 	host_plan_free(&plan);
 	host_facts_free(&facts);

@@ -25,9 +25,11 @@ struct fixture {
 	struct config_attachment attachments[3];
 	struct config_connection connections[1];
 	struct config_prefix cidrs[3], routes[2], other_cidrs[1];
+	struct config_ref learn[2];
 	struct ids ids;
 	uint32_t table_ids[1][VIEWS], connection_ids[1], attachment_ids[3];
 	uint32_t tunnel_ids[1][TUNNELS_PER_CONNECTION];
+	struct rib rib; /* fixture_rib(): of the configuration as it is then */
 	struct fib fib;
 	struct fib_table fib_tables[2];
 	struct host_facts facts;
@@ -84,7 +86,10 @@ static inline void fixture_config(struct fixture *f)
 {
 	struct config_connection *dc = &f->connections[0];
 
-	f->tables[0] = (struct config_table){ .name = (char *)"main" };
+	f->learn[1].index = 1;
+	f->tables[0] = (struct config_table){ .name = (char *)"main",
+					      .learn = f->learn,
+					      .learn_count = 2 };
 	f->cidrs[0].prefix = a_prefix("10.1.0.0/16");
 	f->cidrs[1].prefix = a_prefix("2001:db8:1::/48");
 	f->routes[0].prefix = a_prefix("10.50.0.0/16");
@@ -140,10 +145,26 @@ static inline void fixture_withdraw(struct fib_table *t, const char *prefix)
 	fib_delete(t, &p);
 }
 
+static inline bool fixture_up(uint32_t tunnel, const void *context)
+{
+	(void)tunnel;
+	(void)context;
+	return true;
+}
+
+static inline const struct rib *fixture_rib(struct fixture *f)
+{
+	rib_free(&f->rib);
+	if (rib_build(&f->c, &f->ids, NULL, 0, fixture_up, NULL, NULL, &f->rib))
+		abort();
+	return &f->rib;
+}
+
 static inline void fixture_init(struct fixture *f)
 {
 	for (size_t i = 0; i < 2; i++)
 		fib_table_free(&f->fib_tables[i]); /* of a world before this one */
+	rib_free(&f->rib);
 	memset(f, 0, sizeof(*f));
 	fixture_config(f);
 	fixture_fib(f);

@@ -58,7 +58,7 @@ static int build(struct tool *t, struct host_plan *plan)
 
 	if (error)
 		return error;
-	return host_plan_build(&t->world.c, &t->world.ids, &t->world.fib, &t->world.facts, plan);
+	return host_plan_build(fixture_rib(&t->world), &t->world.fib, &t->world.facts, plan);
 }
 
 /* again: applies, withdraws the data centre, applies that against the former plan. */

@@ -35,7 +35,7 @@ static int teardown(void **state)
 static void build(void)
 {
 	host_plan_free(&plan);
-	assert_int_equal(host_plan_build(&world.c, &world.ids, &world.fib, &world.facts, &plan), 0);
+	assert_int_equal(host_plan_build(fixture_rib(&world), &world.fib, &world.facts, &plan), 0);
 }
 
 /* The route with this key; metric 0: the first one. */

@@ -257,6 +257,33 @@ int connection_attachment(const struct config *c, size_t connection)
 	return -1;
 }
 
+static int customer_gateway_of(const struct config *c, size_t attachment)
+{
+	int connection = c->attachments[attachment].type == ATTACHMENT_VPN
+				 ? c->attachments[attachment].connection.index
+				 : -1;
+
+	return connection < 0 ? -1 : c->connections[connection].customer_gateway.index;
+}
+
+/* 0: not known. */
+static uint32_t data_centre_asn(const struct config *c, size_t attachment)
+{
+	int gateway = customer_gateway_of(c, attachment);
+
+	return gateway < 0 ? c->attachments[attachment].asn : c->customer_gateways[gateway].asn;
+}
+
+bool config_same_data_centre(const struct config *c, size_t a, size_t b)
+{
+	int gateway = customer_gateway_of(c, a);
+	uint32_t asn = data_centre_asn(c, a);
+
+	if (a == b || (gateway >= 0 && gateway == customer_gateway_of(c, b)))
+		return true;
+	return asn && asn == data_centre_asn(c, b);
+}
+
 int config_each_device(const struct config *c, config_name_fn fn, void *context)
 {
 	int result = 0;

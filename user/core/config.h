@@ -286,6 +286,10 @@ int config_find_tunnel(const struct config *c, const char *name, size_t *index);
 /* The one attachment of type vpn that names this connection, or -1 [S34]. */
 int connection_attachment(const struct config *c, size_t connection);
 
+/* Do two attachments, connections or VBRs, lead to one data centre? It has one ASN [S46], and a
+ * connection's customer gateway is its device. */
+bool config_same_data_centre(const struct config *c, size_t a, size_t b);
+
 /*
  * What the running host must have: devices that are not created by us (of VPCs, VBRs and adopted
  * tunnels) and files below gateway.secrets. Each name once per place that uses it, in the order of

@@ -235,10 +235,12 @@ static void build_sysctls(struct host_builder *b)
 		tunnel_sysctls(b, b->plan.links[i].name, ipv6);
 }
 
-int host_plan_build(const struct config *c, const struct ids *ids, const struct fib *fib,
-		    const struct host_facts *facts, struct host_plan *out)
+int host_plan_build(const struct rib *rib, const struct fib *fib, const struct host_facts *facts,
+		    struct host_plan *out)
 {
-	struct host_builder b = { .c = c, .ids = ids, .fib = fib, .facts = facts };
+	struct host_builder b = {
+		.c = rib->config, .ids = rib->ids, .rib = rib, .fib = fib, .facts = facts
+	};
 
 	b.ipv6 = has_ipv6(&b);
 	build_links(&b);

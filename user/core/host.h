@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the kernel of this host shall look like: devices, addresses, routes, rules, sysctls. A pure
- * function of the configuration, the compiled FIB and a few facts about the host; io/host.c makes
- * the kernel equal to it.
+ * function of the configuration, its routes (rib and compiled FIB) and a few facts about the host;
+ * io/host.c makes the kernel equal to it.
  *
  * Three promises live here:
  *  - the slow path: every dataplane table is a kernel table too;
@@ -42,6 +42,7 @@
 #include "config.h"
 #include "fib.h"
 #include "ids.h"
+#include "rib.h"
 
 #define DEVICE_NAME_LEN 16 /* IFNAMSIZ */
 
@@ -60,10 +61,11 @@
 /* Route metrics, in zebra's format: distance in the top byte. */
 #define HOST_METRIC_TABLE      1024u	   /* of all routes outside connections' tables */
 #define HOST_METRIC_CONNECTION 0xC800004Cu /* 200/76: a connection's own routes */
-#define HOST_METRIC_EXPORTED   0xC800004Du /* 200/77: leaked, and exported by `match metric 77` */
-#define HOST_METRIC_LEAKED     0xC800004Eu /* 200/78: leaked, no synchronization [S15] */
-#define HOST_METRIC_DEFAULT    0xFF000000u /* 255/0, + 1 + tunnel: a device's own default */
-#define HOST_METRIC_END	       0xFF002000u /* 255/8192: unreachable, the end of the table */
+#define HOST_METRIC_EXPORTED \
+	0xC800004Du /* 200/77: of the transit router, exported by `match metric 77` */
+#define HOST_METRIC_LEAKED  0xC800004Eu /* 200/78: the same, not exported */
+#define HOST_METRIC_DEFAULT 0xFF000000u /* 255/0, + 1 + tunnel: a device's own default */
+#define HOST_METRIC_END	    0xFF002000u /* 255/8192: unreachable, the end of the table */
 
 enum host_link_kind { HOST_LINK_VRF, HOST_LINK_XFRM, HOST_LINK_ADOPTED };
 
@@ -159,8 +161,8 @@ struct host_facts {
 };
 
 /* 0 or -ENOMEM. Everything down to its arrays belongs to *out: host_plan_free(). */
-int host_plan_build(const struct config *c, const struct ids *ids, const struct fib *fib,
-		    const struct host_facts *facts, struct host_plan *out);
+int host_plan_build(const struct rib *rib, const struct fib *fib, const struct host_facts *facts,
+		    struct host_plan *out);
 void host_plan_free(struct host_plan *p);
 
 /* Zeroed facts for this configuration: attachments at their own devices where no VLAN is asked for,

@@ -19,6 +19,7 @@ struct host_run {
 struct host_builder {
 	const struct config *c;
 	const struct ids *ids;
+	const struct rib *rib;
 	const struct fib *fib;
 	const struct host_facts *facts;
 	bool ipv6; /* anything IPv6 is behind this gateway */

@@ -6,8 +6,12 @@
  *  - one default per tunnel device: after bpf_redirect() to an xfrm interface the kernel looks a
  *    route up with that device as output (in the VRF's table for a slave), and without one through
  *    exactly that device the packet is lost. Distance 255: FRR neither uses nor exports them;
- *  - the routes of the transit router that lead to VPCs and VBRs, "leaked": the way back for ICMP
- *    errors that the kernel writes inside the VRF, and what FRR exports to the data centre;
+ *  - the routes of the transit router that lead elsewhere than back, "leaked" (core/advert.h): the
+ *    way back for ICMP errors that the kernel writes inside the VRF, and what FRR exports to the
+ *    data centre. Devices of other VRFs will do for both: a lookup with a tunnel device as output
+ *    passes over routes through other devices (in IPv6 it takes their word that there is a route,
+ *    and goes on through its own), and zebra accepts any device that is up. None of them is a
+ *    blackhole, which would end that lookup, too;
  *  - without BGP, the destination-based routes. With BGP the routes are FRR's there, not ours;
  *  - at the end `unreachable`: with every tunnel device down a lookup would otherwise go on to
  * main.
@@ -20,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "advert.h"
 #include "host_build.h"
 
 static const uint8_t families[] = { AF_INET, AF_INET6 };
@@ -225,30 +230,22 @@ static void tunnel_routes(struct host_builder *b, const struct config_connection
 	}
 }
 
-static int leak_route(const struct prefix *p, void *data, void *context)
+static int leak_route(const struct prefix *p, const struct advert *a, void *context)
 {
 	const struct copy *to = context;
-	const struct fib_answer *answer = data;
-	struct host_route r = {
-		.table = to->table, .metric = to->metric, .prefix = *p, .optional = true
-	};
+	struct host_route r = { .table = to->table, .prefix = *p, .optional = true };
 
-	if (answer->kind == FIB_DEVICE)
-		add_unicast(to->b, &r, answer);
+	r.metric = a->fate == ADVERT_YES ? HOST_METRIC_EXPORTED : HOST_METRIC_LEAKED;
+	if (a->way.kind != FIB_NONE)
+		add_unicast(to->b, &r, &a->way);
 	return 0;
 }
 
 static void leak_routes(struct host_builder *b, size_t connection)
 {
-	int attachment = connection_attachment(b->c, connection);
-	const struct fib_table *t = attachment < 0 ? NULL : host_associated(b, (size_t)attachment);
-	struct copy to = { b, b->c->connections[connection].kernel_table, HOST_METRIC_LEAKED };
+	struct copy to = { .b = b, .table = b->c->connections[connection].kernel_table };
 
-	if (!t)
-		return;
-	if (b->c->attachments[attachment].synchronize)
-		to.metric = HOST_METRIC_EXPORTED;
-	trie_walk(&t->routes, NULL, leak_route, &to);
+	adverts_each(b->rib, connection, leak_route, &to);
 }
 
 /* Only what leads to tunnels: a hole would leave the table, past its end. */

@@ -165,7 +165,9 @@ struct member_set rib_own_route_members(const struct rib *r, size_t connection,
 
 /* Is a candidate seen from this view [D10]? */
 bool candidate_visible(const struct rib *r, const struct candidate *c, enum view view);
-/* Has the entry for `p` a candidate that is available and seen from this view? */
+/* The best candidate of the entry for `p` that is available and seen from this view, or NULL. */
+const struct candidate *rib_entry_best(const struct rib *r, const struct rib_entry *e,
+				       enum view view, const struct prefix *p);
 bool rib_entry_usable(const struct rib *r, const struct rib_entry *e, enum view view,
 		      const struct prefix *p);
 /* The static routes of a table that lead to a connection, through which its own routes show [D9]:

@@ -32,10 +32,9 @@ static bool usable(const struct rib *r, const struct candidate *c, enum view vie
 	return candidate_visible(r, c, view) && available(r, c, p);
 }
 
-/* The best usable candidate of an entry, or NULL. They stand in order, those that were not
- * available when they were ranked behind the others. */
-static const struct candidate *best(const struct rib *r, const struct rib_entry *e, enum view view,
-				    const struct prefix *p)
+/* They stand in order, those that were not available when they were ranked behind the others. */
+const struct candidate *rib_entry_best(const struct rib *r, const struct rib_entry *e,
+				       enum view view, const struct prefix *p)
 {
 	const struct candidate *found = NULL;
 	enum select_step step;
@@ -50,7 +49,7 @@ static const struct candidate *best(const struct rib *r, const struct rib_entry 
 bool rib_entry_usable(const struct rib *r, const struct rib_entry *e, enum view view,
 		      const struct prefix *p)
 {
-	return best(r, e, view, p);
+	return rib_entry_best(r, e, view, p);
 }
 
 static int by_tunnel(const void *x, const void *y)
@@ -151,7 +150,7 @@ struct fib_answer rib_answer(const struct rib *r, size_t table, enum view view,
 
 		if (!e)
 			break;
-		c = best(r, e, view, &matched);
+		c = rib_entry_best(r, e, view, &matched);
 		if (c)
 			return candidate_answer(r, e, c, view, &matched, p);
 		max_len = matched.len - 1;
