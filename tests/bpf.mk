@@ -25,11 +25,13 @@ test-bpf: $(BPF_TESTS) ## the loaded dataplane: packet in; verdict, packet out a
 # The steering decision beside bpf_fib_lookup.
 $(BUILD)/tests/bench/%.bpf.o: tests/bench/%.bpf.c tests/bench/%.h
 	$(call say,BPF,$@)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -Itests/bench -c -o $@ $<
-$(BUILD)/tests/bench/lookup: tests/bench/lookup.c $(BUILD)/tests/bench/lookup.skel.h $(SKEL) \
-		$(BUILD)/tests/bpf/packet.o $(BUILD)/libcore.a
+LOOKUP := $(BUILD)/tests/bench/lookup
+$(LOOKUP): tests/bench/lookup.c tests/bench/lookup_ground.c tests/bench/lookup_ground.h $(LOOKUP).skel.h \
+		$(BUILD)/tests/bpf/packet.o $(DATAPLANE) $(BUILD)/libcore.a
 	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -Wno-missing-field-initializers -I$(BUILD)/tests/bench -Iuser \
-		-o $@ $< $(BUILD)/tests/bpf/packet.o $(BUILD)/libcore.a -lbpf
+		-o $@ $(filter %.c %.o %.a,$^) -lbpf -lm
 
 .PHONY: bench-lookup
-bench-lookup: $(BUILD)/tests/bench/lookup ## the steering decision in ns, beside bpf_fib_lookup
-	$(Q)mkdir -p $(BUILD)/bench && $< $(BUILD)/bench/lookup.json
+bench-lookup: $(LOOKUP) ## the steering decision in ns, beside bpf_fib_lookup; ROUTES=FILE
+	$(Q)mkdir -p $(BUILD)/bench && table4=$$(/usr/bin/python3 tests/bench/table.py 4) && \
+		table6=$$(/usr/bin/python3 tests/bench/table.py 6) && $< $(BUILD)/bench/lookup.json $$table4 $$table6

@@ -31,7 +31,7 @@ struct {
 	__type(value, __u32);
 } under_test SEC(".maps");
 
-const volatile __u32 mask = 0; /* number of destinations, a power of two, less one */
+__u32 mask = 0; /* number of destinations, a power of two, less one */
 __u32 turn = 0;
 __u64 missed = 0; /* tail calls that did not happen */
 

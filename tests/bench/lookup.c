@@ -1,162 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The steering decision in nanoseconds, beside bpf_fib_lookup for the same routes and beside a
- * program that only parses.
+ * program that only parses, from small tables to a full one.
  *
- * Every run gets a new destination (random among those that the routes cover; `destinations` of
- * them, so that caches have that much to hold) and must be forwarded: if a run ends otherwise, the
- * benchmark fails instead of printing the time of a drop. Each figure is the least of several
- * repetitions: noise only adds.
+ *   lookup RESULT.json IPV4-ROUTES IPV6-ROUTES    (files, one prefix a line)
+ *
+ * Every run gets a new destination (random among those that the routes cover) and must be
+ * forwarded: if a run ends otherwise, the benchmark fails instead of printing the time of a drop.
+ * The programs take turns, and each figure is the median of its rounds: what disturbs one disturbs
+ * the others.
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <net/if.h>
-#include <sched.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dataplane.h>
-#include "core/prefix.h"
-#include "gateway.skel.h"
-#include "lookup.h"
 #include "lookup.skel.h"
+#include "lookup_ground.h"
 #include "../bpf/packet.h"
 
-#define ROUTES	    2000
-#define REPEAT	    400000
-#define REPETITIONS 7
-#define TABLE	    1
+#define REPEAT 200000
+#define ROUNDS 9
+
+enum program { LEAST, STEER, TRACKED, FIB, PROGRAMS };
 
 struct bench {
-	struct gateway_bpf *gateway;
+	struct ground ground;
 	struct lookup_bpf *driver;
-	struct prefix routes[ROUTES];
-	uint32_t ifindex;
+	struct routes routes;
+	bool v6;
+	FILE *json;
+	size_t rows;
 };
 
-static uint32_t seed = 20260104;
+/* What the packets' destinations are drawn from, and how. */
+struct mix {
+	uint32_t distinct;
+	bool zipf; /* the n-th most frequent with frequency 1/n; else each as often */
+};
 
-static uint32_t any(uint32_t limit)
-{
-	seed = seed * 1664525u + 1013904223u;
-	return (seed >> 8) % limit;
-}
+static const struct mix mixes[] = { { 256, false }, { 65536, false }, { 65536, true } };
 
-static void require(bool condition, const char *what)
-{
-	if (condition)
-		return;
-	fprintf(stderr, "bench-lookup: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-/* Prefixes as data centres announce them: most of them /24 and /16 (/48 and /64), a few short. */
-static struct prefix any_route(bool v6)
-{
-	static const uint8_t v4_lens[] = { 24, 24, 24, 22, 20, 16, 28, 32 };
-	static const uint8_t v6_lens[] = { 48, 48, 64, 64, 56, 44, 40, 128 };
-	struct address a = { .family = v6 ? AF_INET6 : AF_INET };
-
-	for (unsigned i = 0; i < (v6 ? 16u : 4u); i++)
-		a.bytes[i] = (uint8_t)any(256);
-	a.bytes[0] = v6 ? 0xfd : (uint8_t)(20 + any(80));
-	return prefix_of(&a, (v6 ? v6_lens : v4_lens)[any(8)]);
-}
-
-static void set_steer_route(struct bench *b, const struct prefix *p)
-{
-	struct route value = { .verdict = VERDICT_GROUP, .prefix_len = p->len, .target = 1 };
-	struct route_key_v4 v4 = { TABLE_BITS + p->len, TABLE, 0 };
-	struct route_key_v6 v6 = { .prefixlen = TABLE_BITS + p->len, .table = TABLE };
-
-	memcpy(&v4.address, p->address.bytes, 4);
-	memcpy(v6.address, p->address.bytes, 16);
-	if (p->address.family == AF_INET6)
-		require(!bpf_map_update_elem(bpf_map__fd(b->gateway->maps.routes_v6), &v6, &value,
-					     0),
-			"route");
-	else
-		require(!bpf_map_update_elem(bpf_map__fd(b->gateway->maps.routes_v4), &v4, &value,
-					     0),
-			"route");
-}
-
-/* The same routes to the kernel, over a device with a neighbour that is known. */
-static void fill_kernel(const struct bench *b)
-{
-	FILE *ip = popen("ip -force -batch -", "w");
-	char text[PREFIX_STRLEN];
-
-	require(ip != NULL, "ip");
-	for (size_t i = 0; i < ROUTES; i++)
-		fprintf(ip, "route replace %s via %s dev out0\n",
-			prefix_format(&b->routes[i], text),
-			b->routes[i].address.family == AF_INET6 ? "fc00:9::2" : "192.168.9.2");
-	require(!pclose(ip), "ip -batch");
-}
-
-static void sh(const char *command)
-{
-	require(!system(command), command);
-}
-
-static void make_ground(struct bench *b)
-{
-	require(!unshare(CLONE_NEWNET), "unshare (run as root)");
-	sh("ip link set lo up");
-	sh("ip link add out0 type veth peer name out1");
-	sh("ip link set out0 up && ip link set out1 up");
-	sh("ip address add 192.168.9.1/24 dev out0");
-	sh("ip -6 address add fc00:9::1/64 dev out0 nodad");
-	sh("ip neigh replace 192.168.9.2 lladdr 02:00:00:00:00:02 nud permanent dev out0");
-	sh("ip neigh replace fc00:9::2 lladdr 02:00:00:00:00:02 nud permanent dev out0");
-	sh("sysctl -qw net.ipv4.conf.all.forwarding=1 net.ipv6.conf.all.forwarding=1");
-	b->ifindex = if_nametoindex("out0");
-}
-
-static void fill_gateway(struct bench *b)
-{
-	struct association_key key = { b->ifindex, 0, 0 };
-	struct association a = { .table = TABLE,
-				 .attachment = 1,
-				 .tunnel = NO_TUNNEL,
-				 .source_table = NO_TABLE,
-				 .l2_len = ETH_HEADER_LEN };
-	struct group g;
-	uint32_t one = 1;
-
-	memcpy(a.mac, our_mac, sizeof(a.mac));
-	require(!bpf_map_update_elem(bpf_map__fd(b->gateway->maps.associations), &key, &a, 0),
-		"association");
-	for (uint32_t t = 1; t <= 2; t++) {
-		struct tunnel tunnel = { .ifindex = b->ifindex, .mtu = 1400 };
-
-		require(!bpf_map_update_elem(bpf_map__fd(b->gateway->maps.tunnels), &t, &tunnel, 0),
-			"tunnel");
-		require(!bpf_map_update_elem(bpf_map__fd(b->gateway->maps.liveness), &t, &one, 0),
-			"liveness");
-	}
-	for (int i = 0; i < GROUP_BUCKETS; i++)
-		g.buckets[i] = (struct bucket){ (uint16_t)(1 + i % 2), (uint16_t)(2 - i % 2) };
-	require(!bpf_map_update_elem(bpf_map__fd(b->gateway->maps.groups), &one, &g, 0), "group");
-}
-
-/* A random address inside a random route. */
-static struct address any_destination(const struct bench *b)
-{
-	const struct prefix *p = &b->routes[any(ROUTES)];
-	struct address a = p->address;
-
-	for (unsigned bit = p->len; bit < address_bits(&a); bit++)
-		if (any(2))
-			a.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	return a;
-}
+/* ---- destinations ---- */
 
 static void base_frame(bool v6, struct frame *out)
 {
@@ -166,64 +54,122 @@ static void base_frame(bool v6, struct frame *out)
 	frame_build(&spec, out);
 }
 
-static void fill_destinations(struct bench *b, bool v6, uint32_t count)
+static struct destination destination(struct frame *f, const struct address *a)
 {
+	struct destination d = { .reserved = 0 };
+
+	memcpy(d.address, a->bytes, 16);
+	if (!f->v6) {
+		memset(f->bytes + f->l3 + 10, 0, 2);
+		memcpy(f->bytes + f->l3 + 16, a->bytes, 4);
+		d.check = htons(checksum(f->bytes + f->l3, 20));
+	}
+	return d;
+}
+
+/* How many of `slots` each of the distinct destinations gets, the most frequent first. */
+static uint32_t share(const struct mix *mix, uint32_t n, uint32_t slots)
+{
+	double sum = log(mix->distinct) + 0.5772;
+
+	if (!mix->zipf)
+		return slots / mix->distinct;
+	return (uint32_t)(slots / sum / (n + 1) + (double)any(1u << 24) / (1u << 24));
+}
+
+/* Writes them to the driver's map, in random order. Returns how many: a power of two. */
+static uint32_t fill_destinations(struct bench *b, const struct mix *mix)
+{
+	uint32_t slots = mix->zipf ? DESTINATIONS_MAX : mix->distinct, used = 0;
+	struct destination *list = calloc(slots, sizeof(*list));
 	static struct frame f;
 
-	base_frame(v6, &f);
-	for (uint32_t i = 0; i < count; i++) {
-		struct destination d = { .reserved = 0 };
-		struct address a = any_destination(b);
+	require(list != NULL, "memory");
+	base_frame(b->v6, &f);
+	for (uint32_t n = 0; n < mix->distinct; n++) {
+		struct address a = routes_any_address(&b->routes);
+		struct destination d = destination(&f, &a);
 
-		memcpy(d.address, a.bytes, 16);
-		if (!v6) {
-			uint16_t sum;
+		for (uint32_t i = share(mix, n, slots); i && used < slots; i--)
+			list[used++] = d;
+	}
+	for (uint32_t i = 0; used < slots; i++)
+		list[used++] = list[i];
+	for (uint32_t i = 0; i < slots; i++) {
+		uint32_t k = i + any(slots - i);
+		struct destination d = list[k];
 
-			memset(f.bytes + f.l3 + 10, 0, 2);
-			memcpy(f.bytes + f.l3 + 16, a.bytes, 4);
-			sum = htons(checksum(f.bytes + f.l3, 20));
-			d.check = sum;
-		}
+		list[k] = list[i];
+		list[i] = d;
 		require(!bpf_map_update_elem(bpf_map__fd(b->driver->maps.destinations), &i, &d, 0),
 			"destination");
 	}
+	free(list);
+	return slots;
 }
 
-static void open_driver(struct bench *b, uint32_t count)
+/* ---- running ---- */
+
+static void open_driver(struct bench *b, const struct mix *mix)
 {
-	b->driver = lookup_bpf__open();
+	b->driver = lookup_bpf__open_and_load();
 	require(b->driver != NULL, "driver");
-	b->driver->rodata->mask = count - 1;
-	require(!lookup_bpf__load(b->driver), "driver");
+	b->driver->bss->mask = fill_destinations(b, mix) - 1;
 }
 
 /* How many packets the gateway has decided on is not counted (they are not delivered), so what it
  * counted in a run must be nothing: no drop, no exception. */
 static uint64_t counted(const struct bench *b)
 {
-	int cpus = libbpf_num_possible_cpus();
-	struct counter *values = calloc((size_t)cpus, sizeof(*values));
+	struct counter reasons[REASON_COUNT];
 	uint64_t sum = 0;
 
-	require(values != NULL, "memory");
-	for (uint32_t i = 0; i < 2 * REASON_COUNT; i++) {
-		require(!bpf_map_lookup_elem(bpf_map__fd(b->gateway->maps.reason_counters), &i,
-					     values),
-			"counter");
-		for (int cpu = 0; cpu < cpus; cpu++)
-			sum += values[cpu].packets;
+	for (uint32_t attachment = 0; attachment < 2; attachment++) {
+		require(!dataplane_reason_counters(b->ground.dataplane, attachment, reasons),
+			"counters");
+		for (int i = 0; i < REASON_COUNT; i++)
+			sum += reasons[i].packets;
 	}
-	free(values);
 	return sum;
 }
 
-/* One pass in which each run's verdict is looked at: each destination once. */
-static void prove(struct bench *b, const struct frame *f, int decided, uint32_t count)
+static const struct bpf_program *program_of(const struct bench *b, enum program which)
 {
+	switch (which) {
+	case LEAST:
+		return b->driver->progs.least;
+	case FIB:
+		return b->driver->progs.fib;
+	case STEER:
+	case TRACKED:
+	case PROGRAMS:
+		break;
+	}
+	return b->ground.dataplane->object->progs.xdp_steer;
+}
+
+/* The program that the driver goes on to. */
+static void choose(struct bench *b, enum program which)
+{
+	int fd = bpf_program__fd(program_of(b, which));
+	uint32_t zero = 0;
+
+	require(!bpf_map_update_elem(bpf_map__fd(b->driver->maps.under_test), &zero, &fd, 0),
+		"tail call");
+	/* As while a tunnel drains: each packet notes its bucket. */
+	dataplane_track_use(b->ground.dataplane, which == TRACKED);
+}
+
+/* One pass in which each run's verdict is looked at: each destination once. */
+static void prove(struct bench *b, const struct frame *f, enum program which)
+{
+	uint32_t cookie = b->ground.dataplane->object->rodata->decision_cookie;
 	uint8_t out[4096] = { 0 };
 
-	for (uint32_t i = 0; i < count; i++) {
-		struct xdp_md ctx = { .ingress_ifindex = b->ifindex, .data_end = (uint32_t)f->len };
+	choose(b, which);
+	for (uint32_t i = 0; i <= b->driver->bss->mask; i++) {
+		struct xdp_md ctx = { .ingress_ifindex = b->ground.ifindex,
+				      .data_end = (uint32_t)f->len };
 		LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = f->bytes,
 			    .data_size_in = (uint32_t)f->len, .data_out = out,
 			    .data_size_out = sizeof(out), .ctx_in = &ctx,
@@ -237,115 +183,120 @@ static void prove(struct bench *b, const struct frame *f, int decided, uint32_t 
 			memcpy(&d, out, sizeof(d));
 		errno = EINVAL;
 		require(run.retval == XDP_PASS, "a destination was not forwarded");
-		require(!decided || (d.cookie == b->gateway->rodata->decision_cookie &&
-				     d.reason == REASON_TO_TUNNEL),
+		require(which != STEER || (d.cookie == cookie && d.reason == REASON_TO_TUNNEL),
 			"a destination was not steered into a tunnel");
 	}
 }
 
-static double measure(struct bench *b, int program, bool v6, bool decided, uint32_t count)
+/* ns per run. */
+static double once(struct bench *b, struct frame *f, enum program which)
 {
-	static struct frame f;
-	uint32_t zero = 0, best = UINT32_MAX;
+	struct xdp_md ctx = { .ingress_ifindex = b->ground.ifindex, .data_end = (uint32_t)f->len };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = f->bytes, .data_size_in = (uint32_t)f->len,
+		    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = REPEAT);
+
+	choose(b, which);
+	require(!bpf_prog_test_run_opts(bpf_program__fd(b->driver->progs.drive), &run), "test run");
+	errno = EINVAL;
+	require(run.retval == XDP_PASS, "a packet was not forwarded");
+	return run.duration;
+}
+
+static int by_value(const void *x, const void *y)
+{
+	double a = *(const double *)x, b = *(const double *)y;
+
+	return (a > b) - (a < b);
+}
+
+static void measure(struct bench *b, double medians[PROGRAMS])
+{
+	double rounds[PROGRAMS][ROUNDS];
 	uint64_t before = counted(b);
+	static struct frame f;
 
-	base_frame(v6, &f);
-	require(!bpf_map_update_elem(bpf_map__fd(b->driver->maps.under_test), &zero, &program, 0),
-		"tail call");
-	prove(b, &f, decided, count);
-	for (int i = 0; i < REPETITIONS; i++) {
-		struct xdp_md ctx = { .ingress_ifindex = b->ifindex, .data_end = (uint32_t)f.len };
-		LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = f.bytes,
-			    .data_size_in = (uint32_t)f.len, .ctx_in = &ctx,
-			    .ctx_size_in = sizeof(ctx), .repeat = REPEAT);
-
-		require(!bpf_prog_test_run_opts(bpf_program__fd(b->driver->progs.drive), &run),
-			"test run");
-		errno = EINVAL;
-		require(run.retval == XDP_PASS, "a packet was not forwarded");
-		best = run.duration < best ? run.duration : best;
-	}
+	base_frame(b->v6, &f);
+	prove(b, &f, LEAST);
+	prove(b, &f, STEER);
+	prove(b, &f, FIB);
+	for (int i = 0; i < ROUNDS; i++)
+		for (enum program p = 0; p < PROGRAMS; p++)
+			rounds[p][i] = once(b, &f, p);
 	errno = EINVAL;
 	require(counted(b) == before, "packets were dropped or passed to the kernel");
 	require(!b->driver->bss->missed, "the program under test did not run");
-	return best;
-}
-
-struct figures {
-	double steer, tracked, fib, least;
-};
-
-/* As while a tunnel drains: each packet notes its bucket. */
-static void track_use(struct bench *b, uint64_t on)
-{
-	uint32_t setting = SETTING_TRACK_USE;
-
-	require(!bpf_map_update_elem(bpf_map__fd(b->gateway->maps.settings), &setting, &on, 0),
-		"setting");
-}
-
-static struct figures run(struct bench *b, bool v6, uint32_t count)
-{
-	struct figures f;
-
-	open_driver(b, count);
-	fill_destinations(b, v6, count);
-	f.least = measure(b, bpf_program__fd(b->driver->progs.least), v6, false, count);
-	f.steer = measure(b, bpf_program__fd(b->gateway->progs.xdp_steer), v6, true, count);
-	track_use(b, 1);
-	f.tracked = measure(b, bpf_program__fd(b->gateway->progs.xdp_steer), v6, true, count);
-	track_use(b, 0);
-	f.fib = measure(b, bpf_program__fd(b->driver->progs.fib), v6, false, count);
-	lookup_bpf__destroy(b->driver);
-	return f;
-}
-
-static void bench_family(struct bench *b, bool v6, FILE *json, bool last)
-{
-	static const uint32_t counts[] = { 256, 65536 };
-
-	for (size_t i = 0; i < ROUTES; i++) {
-		b->routes[i] = any_route(v6);
-		set_steer_route(b, &b->routes[i]);
+	for (enum program p = 0; p < PROGRAMS; p++) {
+		qsort(rounds[p], ROUNDS, sizeof(double), by_value);
+		medians[p] = rounds[p][ROUNDS / 2];
 	}
-	fill_kernel(b);
-	for (size_t i = 0; i < 2; i++) {
-		struct figures f = run(b, v6, counts[i]);
+}
 
-		printf("%-5s %8d %13u %9s %9.0f %10.0f %9.0f %9.0f %8.2f\n", v6 ? "ipv6" : "ipv4",
-		       ROUTES, counts[i], "random", f.steer, f.tracked, f.fib, f.least,
-		       (f.fib - f.least) / (f.steer - f.least));
-		fprintf(json,
-			"  {\"family\": \"%s\", \"routes\": %d, \"destinations\": %u, "
-			"\"locality\": \"random\", \"steer_ns\": %.0f, "
-			"\"tracked_ns\": %.0f, \"fib_ns\": %.0f, \"floor_ns\": %.0f}%s\n",
-			v6 ? "ipv6" : "ipv4", ROUTES, counts[i], f.steer, f.tracked, f.fib, f.least,
-			last && i ? "" : ",");
+/* ---- the table of results ---- */
+
+static void report(struct bench *b, const struct mix *mix, const double ns[PROGRAMS])
+{
+	const char *family = b->v6 ? "ipv6" : "ipv4", *locality = mix->zipf ? "zipf" : "random";
+
+	printf("%-5s %8zu %13u %9s %9.0f %11.0f %7.0f %9.0f %10.2f\n", family, b->routes.loaded,
+	       mix->distinct, locality, ns[STEER], ns[TRACKED], ns[FIB], ns[LEAST],
+	       ns[STEER] / ns[FIB]);
+	fflush(stdout);
+	fprintf(b->json,
+		"%s  {\"family\": \"%s\", \"routes\": %zu, \"destinations\": %u, "
+		"\"locality\": \"%s\", \"steer_ns\": %.0f, \"tracked_ns\": %.0f, "
+		"\"fib_ns\": %.0f, \"floor_ns\": %.0f, \"machine\": \"%s\"}",
+		b->rows++ ? ",\n" : "", family, b->routes.loaded, mix->distinct, locality,
+		ns[STEER], ns[TRACKED], ns[FIB], ns[LEAST], machine());
+}
+
+static void bench_size(struct bench *b, size_t size)
+{
+	routes_load(&b->routes, &b->ground, size, true);
+	for (size_t i = 0; i < sizeof(mixes) / sizeof(mixes[0]); i++) {
+		double ns[PROGRAMS];
+
+		open_driver(b, &mixes[i]);
+		measure(b, ns);
+		lookup_bpf__destroy(b->driver);
+		report(b, &mixes[i], ns);
 	}
+}
+
+static void bench_family(struct bench *b, const char *file, bool v6)
+{
+	static const size_t sizes[] = { 1000, 2000, 10000, 100000 };
+
+	b->v6 = v6;
+	routes_read(&b->routes, file, v6);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		if (sizes[i] < b->routes.count)
+			bench_size(b, sizes[i]);
+	if (b->routes.count)
+		bench_size(b, b->routes.count);
+	routes_free(&b->routes);
 }
 
 int main(int argc, char **argv)
 {
 	struct bench b = { 0 };
-	FILE *json;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: lookup RESULT.json\n");
+	if (argc != 4) {
+		fprintf(stderr, "usage: lookup RESULT.json IPV4-ROUTES IPV6-ROUTES\n");
 		return 2;
 	}
-	json = fopen(argv[1], "w");
-	require(json != NULL, argv[1]);
-	make_ground(&b);
-	b.gateway = gateway_bpf__open_and_load();
-	require(b.gateway != NULL, "gateway");
-	fill_gateway(&b);
-	printf("%-5s %8s %13s %9s %9s %10s %9s %9s %8s\n", "", "routes", "destinations", "locality",
-	       "steer ns", "tracked ns", "fib ns", "floor ns", "fib/steer");
-	fprintf(json, "[\n");
-	bench_family(&b, false, json, false);
-	bench_family(&b, true, json, true);
-	fprintf(json, "]\n");
-	gateway_bpf__destroy(b.gateway);
-	require(!fclose(json), argv[1]);
+	b.json = fopen(argv[1], "w");
+	require(b.json != NULL, argv[1]);
+	ground_make(&b.ground);
+	printf("%s\n\n%-5s %8s %13s %9s %9s %11s %7s %9s %10s\n", machine(), "", "routes",
+	       "destinations", "locality", "steer ns", "tracked ns", "fib ns", "floor ns",
+	       "steer/fib");
+	fprintf(b.json, "[\n");
+	bench_family(&b, argv[2], false);
+	bench_family(&b, argv[3], true);
+	fprintf(b.json, "\n]\n");
+	ground_free(&b.ground);
+	errno = EINVAL;
+	require(b.rows > 0, "no routes");
+	require(!fclose(b.json), argv[1]);
 	return 0;
 }

@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define DESTINATIONS_MAX 65536
+#define DESTINATIONS_MAX 262144
 
 struct destination {
 	__be32 address[4];
