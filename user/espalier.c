@@ -33,6 +33,8 @@ static const struct option long_options[] = {
 	{ "output", required_argument, NULL, OWN_OPTION + OPTION_OUTPUT },
 	{ "details", no_argument, NULL, OWN_OPTION + OPTION_DETAILS },
 	{ "down", required_argument, NULL, OWN_OPTION + OPTION_DOWN },
+	{ "format", required_argument, NULL, OWN_OPTION + OPTION_FORMAT },
+	{ "announce", required_argument, NULL, OWN_OPTION + OPTION_ANNOUNCE },
 	{ "daemons", no_argument, NULL, OWN_OPTION + OPTION_DAEMONS },
 	{ 0 },
 };
@@ -46,14 +48,14 @@ struct line {
 	const char *bad_word; /* the first one */
 };
 
-/* A name that JSON cannot hold is no tunnel's; the daemon is to say so. */
-static void add_down(struct cli *cli, const char *name)
+/* What JSON cannot hold is no tunnel's name and no prefix; whoever reads it is to say so. */
+static void add_word(json_t **list, const char *word)
 {
-	json_t *text = json_string(name);
+	json_t *text = json_string(word);
 
-	if (!cli->down)
-		cli->down = json_array();
-	json_array_append_new(cli->down, text ? text : json_string("?"));
+	if (!*list)
+		*list = json_array();
+	json_array_append_new(*list, text ? text : json_string("?"));
 }
 
 static void take_option(struct line *line, int option)
@@ -69,7 +71,11 @@ static void take_option(struct line *line, int option)
 	else if (option == OPTION_CONNECTION)
 		cli->connection = optarg;
 	else if (option == OPTION_DOWN)
-		add_down(cli, optarg);
+		add_word(&cli->down, optarg);
+	else if (option == OPTION_ANNOUNCE)
+		add_word(&cli->announce, optarg);
+	else if (option == OPTION_FORMAT)
+		cli->format = optarg;
 	else if (option == OPTION_IN)
 		cli->in = optarg;
 	else if (option == OPTION_CONFIRM)
@@ -271,6 +277,7 @@ int main(int argc, char **argv)
 	parse(&line, argc, argv);
 	code = execute(&line);
 	json_decref(line.cli.down);
+	json_decref(line.cli.announce);
 	if (fflush(stdout) || ferror(stdout)) {
 		perror("espalier: cannot write the output");
 		code = code ? code : EXIT_FAILED;

@@ -38,6 +38,35 @@ same "frr --daemons" "0 bgpd=yes bfdd=yes" "$code $(grep -E '^(bgp|bfd)d=' <<<"$
 run render frr --output "$output" "$work/bgp.yaml"
 same "frr --output" "0 $output/frr.conf $output/daemons" "$code $(paste -sd' ' <<<"$out")"
 check "the same text" cmp <("$espalier" render frr "$work/bgp.yaml") "$output/frr.conf"
+same "FRR may read it, it is no secret" "644 root" "$(mode "$output/frr.conf")"
+rm -r "$output"
+run render bird "$work/bgp.yaml"
+same "bird" "0 " "$code $err"
+same "a protocol for each tunnel, in the VRF" 2 "$(grep -c '^	vrf "vrf1001";$' <<<"$out")"
+run render bird --output "$output" "$work/bgp.yaml"
+same "bird --output" "0 $output/bird.conf" "$code $out"
+check "the same text" cmp <("$espalier" render bird "$work/bgp.yaml") "$output/bird.conf"
+rm -r "$output"
+
+# ---- the other end ----
+run render peer dc-1 "$work/bgp.yaml"
+same "peer" "0 " "$code $err"
+same "a sheet, with the key's name" "  pre-shared key [D16]    dc-1-a                                   dc-1-b" "$(grep pre-shared <<<"$out")"
+sheet=$out
+run render peer dc-1 --format text "$work/bgp.yaml"
+same "the default format is text" "0 $sheet" "$code $out"
+run render peer dc-1 --format swanctl-frr --announce 10.50.0.0/16 --announce fd00:50::/48 "$work/bgp.yaml"
+same "each file under its name" "#### espalier.conf #### charon-espalier.conf #### interfaces.sh #### frr.conf #### daemons ####" \
+	"$(grep '^#### ' <<<"$out" | sed 's/ ####$//' | paste -sd' ') ####"
+same "what it announces" "  network 10.50.0.0/16" "$(grep network\ 1 <<<"$out")"
+run render peer dc-1 --announce 10.50.0.0/16 --output "$output" "$work/bgp.yaml"
+same "peer --output" "0 espalier.conf charon-espalier.conf interfaces.sh frr.conf daemons parameters.txt" \
+	"$code $(paste -sd' ' <<<"${out//$output\//}")"
+check "the sheet is there too" cmp <(printf '%s\n' "$sheet") "$output/parameters.txt"
+check "the script is one" sh -n "$output/interfaces.sh"
+rm -r "$output"
+run render peer dc-1 --output "$output" "$file"
+same "without BGP there is nothing for FRR" "0 0" "$code $(grep -cE 'frr|daemons' <<<"$out")"
 rm -r "$output"
 
 # ---- what is refused ----
@@ -50,7 +79,19 @@ same "a configuration with errors is not rendered" "2 " "$code $out"
 same "and all errors are said" "2" "$(grep -c ': error: ' <<<"$err")"
 same "and the sum" "espalier: $work/broken.yaml: 2 errors; nothing is rendered" "$(tail -1 <<<"$err")"
 run render
-same "render nothing" "2 espalier: render what? swanctl|frr ..." "$code $err"
+same "render nothing" "2 espalier: render what? swanctl|frr|bird|peer ..." "$code $err"
+run render peer dc-2 "$file"
+same "a connection that is not there" "2 espalier: no connection 'dc-2' in $file: did you mean dc-1?" "$code $err"
+run render peer dc-1 --format bird "$file"
+same "a format that is not there" "2 espalier: --format is text or swanctl-frr" "$code $err"
+run render peer dc-1 --format text --output "$output" "$file"
+same "a sheet is no directory" "2 espalier: --output and --announce belong to --format swanctl-frr" "$code $err"
+run render peer dc-1 --announce 10.50.0.1/16 "$work/bgp.yaml"
+same "what is no prefix" \
+	"2 espalier: --announce: '10.50.0.1/16' is not a prefix; allowed are prefixes like 10.50.0.0/16, without host bits" \
+	"$code $err"
+run render peer dc-1 --announce 10.50.0.0/16 "$file"
+same "announced without BGP" "2 espalier: --announce: connection dc-1 has no bgp" "$code $err"
 run render swanctl --output 'a"b' "$file"
 same "a directory that cannot stand in an include line" \
 	"2 espalier: --output: 'a\"b' cannot stand in an include line; choose a directory without quotes, backslashes and line ends" \

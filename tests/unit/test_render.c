@@ -4,9 +4,11 @@
  * tests/unit/golden (a text that differs is left in /tmp, to be compared and, if it is right, to be
  * copied there), and what must hold for every text.
  */
+#include <sys/socket.h>
 #include <unistd.h>
 #include "checked.h"
 #include "wire/render.h"
+#include "wire/render_peer.h"
 
 #define DATA   "tests/unit/data/"
 #define GOLDEN "tests/unit/golden/"
@@ -18,8 +20,61 @@ static void swanctl(const struct config *c, struct text *out)
 	render_swanctl(c, "/etc/swanctl/espalier.secrets", out);
 }
 
+/* Of the first connection. */
+static const struct prefix announced[] = { { { AF_INET, { 10, 50 } }, 16 },
+					   { { AF_INET6, { 0xfd, 0, 0, 0x50 } }, 48 } };
+
+static struct render_peer first(const struct config *c)
+{
+	return (struct render_peer){ c, 0, announced, 2 };
+}
+
+static void peer_swanctl(const struct config *c, struct text *out)
+{
+	struct render_peer p = first(c);
+
+	render_peer_swanctl(&p, out);
+}
+
+static void peer_interfaces(const struct config *c, struct text *out)
+{
+	struct render_peer p = first(c);
+
+	render_peer_interfaces(&p, out);
+}
+
+static void peer_frr(const struct config *c, struct text *out)
+{
+	struct render_peer p = first(c);
+
+	render_peer_frr(&p, out);
+}
+
+static void peer_daemons(const struct config *c, struct text *out)
+{
+	struct render_peer p = first(c);
+
+	render_peer_daemons(&p, out);
+}
+
+static void sheet(const struct config *c, struct text *out)
+{
+	struct render_peer p = first(c);
+
+	render_peer_sheet(&p, out);
+}
+
+static void peer_charon(const struct config *c, struct text *out)
+{
+	(void)c;
+	render_charon(NULL, out);
+}
+
 /* Texts of the whole gateway. */
-static render_fn *const renderers[] = { swanctl, render_charon, render_frr, render_frr_daemons };
+static render_fn *const renderers[] = {
+	swanctl,     render_charon, render_frr, render_frr_daemons, render_bird,  peer_swanctl,
+	peer_charon, peer_frr,	    sheet,	peer_interfaces,    peer_daemons,
+};
 
 #define RENDERERS (sizeof(renderers) / sizeof(*renderers))
 
@@ -33,6 +88,18 @@ static const struct {
 	{ "design.yaml", "design.frr", render_frr },
 	{ "design.yaml", "design.daemons", render_frr_daemons },
 	{ "everything.yaml", "everything.frr", render_frr },
+	{ "design.yaml", "design.bird", render_bird },
+	{ "everything.yaml", "everything.bird", render_bird },
+	{ "design.yaml", "design.peer.swanctl", peer_swanctl },
+	{ "design.yaml", "design.peer.charon", peer_charon },
+	{ "design.yaml", "design.peer.interfaces", peer_interfaces },
+	{ "design.yaml", "design.peer.frr", peer_frr },
+	{ "design.yaml", "design.peer.daemons", peer_daemons },
+	{ "design.yaml", "design.sheet", sheet },
+	{ "everything.yaml", "everything.peer.frr", peer_frr },
+	{ "everything.yaml", "everything.sheet", sheet },
+	{ "static.yaml", "static.peer.interfaces", peer_interfaces },
+	{ "static.yaml", "static.sheet", sheet },
 };
 
 static struct checked checked_file(const char *name)
@@ -179,9 +246,96 @@ static void what_frr_cannot_do_is_rendered(void **state)
 	checked_free(&k);
 }
 
+/* What stands between `before` and the end of its line, the n-th time; "": there are not so many.
+ */
+static void after(const struct text *text, const char *before, unsigned n, char value[64])
+{
+	const char *at = strstr(text->data, before);
+
+	while (at && n--)
+		at = strstr(at + 1, before);
+	at = at ? at + strlen(before) : "";
+	snprintf(value, 64, "%.*s", (int)strcspn(at, "\n"), at);
+}
+
+/* The n-th value of one key of one end is that of the other key of the other end. */
+static void mirrored(const struct text *one, const char *key, const struct text *other,
+		     const char *other_key)
+{
+	for (unsigned n = 0; n < 2; n++) {
+		char a[64], b[64];
+
+		after(one, key, n, a);
+		assert_string_not_equal(a, "");
+		after(other, other_key, n, b);
+		assert_string_equal(a, b);
+	}
+}
+
+static void the_ends_do_not_fit(void **state)
+{
+	struct checked k = checked_file("design.yaml");
+	struct text ours = { 0 }, theirs = { 0 }, frr = { 0 }, peer = { 0 };
+
+	(void)state;
+	swanctl(&k.config, &ours);
+	peer_swanctl(&k.config, &theirs);
+	mirrored(&ours, "\tlocal_addrs = ", &theirs, "\tremote_addrs = ");
+	mirrored(&ours, "\tremote_addrs = ", &theirs, "\tlocal_addrs = ");
+	mirrored(&ours, "\tproposals = ", &theirs, "\tproposals = ");
+	mirrored(&ours, "\tesp_proposals = ", &theirs, "\tesp_proposals = ");
+	render_frr(&k.config, &frr);
+	peer_frr(&k.config, &peer);
+	assert_non_null(strstr(frr.data, "router bgp 45104 vrf"));
+	assert_int_equal(times(&peer, " remote-as 45104\n"), 2);
+	assert_non_null(strstr(peer.data, "router bgp 65001\n"));
+	assert_int_equal(times(&frr, " remote-as 65001\n"), 2);
+	assert_int_equal(times(&frr, "neighbor 169.254.11.2 update-source 169.254.11.1\n"), 1);
+	assert_int_equal(times(&peer, "neighbor 169.254.11.1 update-source 169.254.11.2\n"), 1);
+	text_free(&ours);
+	text_free(&theirs);
+	text_free(&frr);
+	text_free(&peer);
+	checked_free(&k);
+}
+
+/* Tunnels that somebody else negotiates have no addresses to tell. */
+static void a_peer_without_addresses_is_rendered(void **state)
+{
+	struct checked k = checked_file("everything.yaml");
+	struct render_peer p = { .config = &k.config, .connection = 1 };
+	struct findings f = { 0 };
+
+	(void)state;
+	render_peer_refuses(&p, &f);
+	assert_int_equal(f.count, 1);
+	assert_non_null(strstr(f.list[0].text, "'dc-2-1'"));
+	p.connection = 0;
+	render_peer_refuses(&p, &f);
+	assert_int_equal(f.count, 1);
+	findings_free(&f);
+	checked_free(&k);
+}
+
+/* BIRD's strings end at a quote. */
+static void a_quote_in_a_device_name_ends_a_string(void **state)
+{
+	struct checked k = checked_file("everything.yaml");
+	struct findings f = { 0 };
+
+	(void)state;
+	render_bird_refuses(&k.config, &f);
+	assert_int_equal(f.count, 0);
+	strcpy(k.config.connections[0].tunnels[1].device, "a\"b");
+	render_bird_refuses(&k.config, &f);
+	assert_int_equal(f.count, 1);
+	findings_free(&f);
+	checked_free(&k);
+}
+
 static void a_tunnel_is_left_out(void **state)
 {
-	struct text yaml = { 0 }, swan = { 0 }, frr = { 0 };
+	struct text yaml = { 0 }, swan = { 0 }, frr = { 0 }, bird = { 0 };
 	char line[64];
 	struct checked k;
 
@@ -192,6 +346,7 @@ static void a_tunnel_is_left_out(void **state)
 		fail_msg("%s", findings_text(&k.findings));
 	render_swanctl(&k.config, "x", &swan);
 	render_frr(&k.config, &frr);
+	render_bird(&k.config, &bird);
 	for (unsigned i = 0; i < CONNECTIONS; i++)
 		for (unsigned t = 1; t <= 2; t++) {
 			snprintf(line, sizeof(line), "\n\tc%u-%u {\n", i, t);
@@ -199,10 +354,13 @@ static void a_tunnel_is_left_out(void **state)
 			snprintf(line, sizeof(line), " description tunnel c%u-%u, xfrm%u\n", i, t,
 				 2 * i + t);
 			assert_int_equal(times(&frr, line), 1);
+			snprintf(line, sizeof(line), "\nprotocol bgp 'c%u-%u' {\n", i, t);
+			assert_int_equal(times(&bird, line), 1);
 		}
 	text_free(&yaml);
 	text_free(&swan);
 	text_free(&frr);
+	text_free(&bird);
 	checked_free(&k);
 }
 
@@ -282,6 +440,9 @@ int main(void)
 		cmocka_unit_test(a_tunnel_is_left_out),
 		cmocka_unit_test(a_session_is_with_ourselves),
 		cmocka_unit_test(what_frr_cannot_do_is_rendered),
+		cmocka_unit_test(the_ends_do_not_fit),
+		cmocka_unit_test(a_peer_without_addresses_is_rendered),
+		cmocka_unit_test(a_quote_in_a_device_name_ends_a_string),
 		cmocka_unit_test(a_dot_in_a_name_makes_another_section),
 		cmocka_unit_test(a_device_name_is_obeyed),
 		cmocka_unit_test(a_secret_goes_astray),

@@ -23,13 +23,16 @@ enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 #define OPTION_DETAILS	  0x100
 #define OPTION_DOWN	  0x200
 #define OPTION_DAEMONS	  0x400
+#define OPTION_FORMAT	  0x800
+#define OPTION_ANNOUNCE	  0x1000
 
 struct cli {
 	bool json;
 	const char *socket;
 	unsigned options; /* OPTION_* given */
 	json_t *down;	  /* list of what --down names, or NULL */
-	const char *table, *connection, *in, *confirm, *output;
+	json_t *announce; /* the same of --announce */
+	const char *table, *connection, *in, *confirm, *output, *format;
 };
 
 struct command {

@@ -41,7 +41,7 @@ const struct command commands[] = {
 	},
 	{
 		.name = "render",
-		.args = "swanctl|frr ...",
+		.args = "swanctl|frr|bird|peer ...",
 		.summary = "configuration of strongSwan and others from a configuration",
 		.nouns = render_commands,
 	},

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "../io/configfile.h"
 #include "../io/statefile.h"
+#include "../wire/render_peer.h"
 #include "render.h"
 
 int render_refuse(const struct cli *cli, const char *path, struct findings *problems)
@@ -68,10 +69,11 @@ int render_print(const struct cli *cli, struct text *text)
 	return code;
 }
 
-int render_write(const struct cli *cli, const char *name, struct text *text)
+int render_write(const struct cli *cli, const char *name, mode_t mode, struct text *text)
 {
-	int err =
-		text->failed ? -ENOMEM : statefile_write(cli->output, name, text->data, text->len);
+	int err = text->failed
+			  ? -ENOMEM
+			  : statefile_write_mode(cli->output, name, mode, text->data, text->len);
 
 	text_free(text);
 	if (!err)
@@ -144,7 +146,7 @@ static int write_secrets(const struct cli *cli, const struct config *c)
 				s.failed, strerror(-s.err));
 	if (!code) {
 		render_secrets(c, s.list, s.count, &text);
-		code = render_write(cli, RENDER_SECRETS_FILE, &text);
+		code = render_write(cli, RENDER_SECRETS_FILE, RENDER_PRIVATE, &text);
 	}
 	secrets_free(&s);
 	return code;
@@ -178,9 +180,9 @@ static int write_swanctl(const struct cli *cli, const struct config *c, const ch
 	render_swanctl(c, secrets, &connections);
 	render_charon(c, &charon);
 	free(secrets);
-	code = render_write(cli, RENDER_SWANCTL_FILE, &connections);
+	code = render_write(cli, RENDER_SWANCTL_FILE, RENDER_PRIVATE, &connections);
 	if (!code)
-		code = render_write(cli, RENDER_CHARON_FILE, &charon);
+		code = render_write(cli, RENDER_CHARON_FILE, RENDER_PRIVATE, &charon);
 	text_free(&charon);
 	if (code)
 		return code;
@@ -273,7 +275,49 @@ const struct command render_commands[] = {
 			"do.",
 		.options = OPTION_OUTPUT | OPTION_DAEMONS,
 		.max = 1,
-		.run = render_frr_run,
+		.run = render_bgp_run,
+	},
+	{
+		.name = "bird",
+		.parent = "render",
+		.args = "[--output DIR] [FILE]",
+		.summary = "BGP, for BIRD 2",
+		.help = "FILE is " RENDER_DEFAULT_FILE " by default, or - for standard input.\n"
+			"\n"
+			"--output DIR  write " RENDER_BIRD_FILE " there instead\n"
+			"\n"
+			"Exit status: 0 rendered, 1 failed, 2 errors in FILE, or what BIRD cannot "
+			"do.",
+		.options = OPTION_OUTPUT,
+		.max = 1,
+		.run = render_bgp_run,
+	},
+	{
+		.name = "peer",
+		.parent = "render",
+		.args = "CONNECTION [--format text|swanctl-frr] [--announce PREFIX]... [--output "
+			"DIR] [FILE]",
+		.summary = "the other end of a connection, for the data centre's engineer",
+		.help = "FILE is " RENDER_DEFAULT_FILE " by default, or - for standard input.\n"
+			"Pre-shared keys are never in it.\n"
+			"\n"
+			"--format text         a sheet of parameters, for any device (default)\n"
+			"--format swanctl-frr  a ready configuration for a Linux with strongSwan "
+			"and FRR\n"
+			"--announce PREFIX     what the data centre announces over BGP; may be "
+			"repeated\n"
+			"--output DIR          write the files there: " RENDER_SWANCTL_FILE ",\n"
+			"                      " RENDER_CHARON_FILE ", " RENDER_INTERFACES_FILE
+			", " RENDER_FRR_FILE ", " RENDER_DAEMONS_FILE "\n"
+			"                      and " RENDER_SHEET_FILE " (the sheet)\n"
+			"\n"
+			"--announce and --output imply --format swanctl-frr.\n"
+			"\n"
+			"Exit status: 0 rendered, 1 failed, 2 errors in FILE.",
+		.options = OPTION_OUTPUT | OPTION_FORMAT | OPTION_ANNOUNCE,
+		.min = 1,
+		.max = 2,
+		.run = render_peer_run,
 	},
 	{ .name = NULL },
 };

@@ -20,10 +20,16 @@ int render_refuse(const struct cli *cli, const char *path, struct findings *prob
 /* Prints the text, with -j as {"text": ...}, and frees it. Returns the exit code. */
 int render_print(const struct cli *cli, struct text *text);
 
-/* Writes the text as a file of mode 0600 in --output's directory, and frees it. The exit code. */
-int render_write(const struct cli *cli, const char *name, struct text *text);
+/* Modes of files: FRR and BIRD read theirs as users of their own. */
+#define RENDER_PRIVATE 0600
+#define RENDER_PUBLIC  0644
+
+/* Writes the text as a file in --output's directory, and frees it. The exit code. */
+int render_write(const struct cli *cli, const char *name, mode_t mode, struct text *text);
 
 /* render_bgp.c */
-int render_frr_run(const struct cli *cli, const struct command *command, char **operands);
+int render_bgp_run(const struct cli *cli, const struct command *command, char **operands);
+/* render_peer.c */
+int render_peer_run(const struct cli *cli, const struct command *command, char **operands);
 
 #endif

@@ -32,13 +32,14 @@ static int write_all(int fd, const char *data, size_t len)
 
 /* The new content, on the disk before it has the name. A file of that name, which somebody else may
  * hold open or read, is not written to. */
-static int write_temporary(int dir, const char *temporary, const char *data, size_t len)
+static int write_temporary(int dir, const char *temporary, mode_t mode, const char *data,
+			   size_t len)
 {
 	int fd, err;
 
 	if (unlinkat(dir, temporary, 0) && errno != ENOENT)
 		return -errno;
-	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return -errno;
 	err = write_all(fd, data, len);
@@ -51,7 +52,8 @@ static int write_temporary(int dir, const char *temporary, const char *data, siz
 	return err;
 }
 
-int statefile_write(const char *dir, const char *name, const char *data, size_t len)
+int statefile_write_mode(const char *dir, const char *name, mode_t mode, const char *data,
+			 size_t len)
 {
 	char temporary[NAME_MAX + 1];
 	int fd, err;
@@ -62,13 +64,18 @@ int statefile_write(const char *dir, const char *name, const char *data, size_t 
 	if (fd < 0)
 		return fd;
 	snprintf(temporary, sizeof(temporary), "%s.new", name);
-	err = write_temporary(fd, temporary, data, len);
+	err = write_temporary(fd, temporary, mode, data, len);
 	if (!err && renameat(fd, temporary, fd, name))
 		err = -errno;
 	if (!err && fsync(fd))
 		err = -errno;
 	close(fd);
 	return err;
+}
+
+int statefile_write(const char *dir, const char *name, const char *data, size_t len)
+{
+	return statefile_write_mode(dir, name, 0600, data, len);
 }
 
 static int read_all(int fd, size_t size, char **data, size_t *len)

@@ -7,6 +7,7 @@
 #define ESPALIER_STATEFILE_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #define STATE_FILE_MAX (64 << 20) /* bytes */
 
@@ -15,6 +16,10 @@
  * the directory. On failure the former content stays. 0 or -errno.
  */
 int statefile_write(const char *dir, const char *name, const char *data, size_t len);
+/* The same with another mode than 0600, as far as the umask allows, for what is no secret and what
+ * others are to read. */
+int statefile_write_mode(const char *dir, const char *name, mode_t mode, const char *data,
+			 size_t len);
 
 /* 0: *data, with a NUL behind it, is the caller's. -ENOENT: there is none. -EFBIG, -errno. */
 int statefile_read(const char *dir, const char *name, char **data, size_t *len);

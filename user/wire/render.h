@@ -23,10 +23,13 @@
 #define RENDER_FRR_FILE	    "frr.conf"
 #define RENDER_DAEMONS_FILE "daemons"
 
+/* File of `render bird --output DIR`. */
+#define RENDER_BIRD_FILE "bird.conf"
+
 /* swanctl.conf(5): connections, and the line that includes `secrets`, a path. */
 void render_swanctl(const struct config *c, const char *secrets, struct text *out);
 
-/* strongswan.conf(5): what charon must be told for it. */
+/* strongswan.conf(5): what charon must be told for it. `c` NULL: the data centre's. */
 void render_charon(const struct config *c, struct text *out);
 
 /* What FRR cannot do although the rules allow it: appended as errors. */
@@ -35,6 +38,12 @@ void render_frr_refuses(const struct config *c, struct findings *f);
 /* frr.conf of a configuration that it does not refuse, and /etc/frr/daemons. */
 void render_frr(const struct config *c, struct text *out);
 void render_frr_daemons(const struct config *c, struct text *out);
+
+/* What BIRD cannot do although the rules allow it: appended as errors. */
+void render_bird_refuses(const struct config *c, struct findings *f);
+
+/* bird.conf of a configuration that it does not refuse. */
+void render_bird(const struct config *c, struct text *out);
 
 /* One pre-shared key, by the name that a tunnel's `psk` has. */
 struct render_secret {

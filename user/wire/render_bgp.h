@@ -19,6 +19,12 @@ struct bgp_session {
 	const char *in, *out;	 /* route-maps */
 };
 
+/* frr.conf: its first lines, by which command they are written; prefix-lists espalier-never. */
+void frr_head(const char *command, struct text *out);
+/* frr.conf: what is accepted; into a plain kernel table (0: where the instance's routes go). */
+void frr_in_map(const char *name, uint32_t table, struct text *out);
+/* frr.conf: route-map espalier-out [D10]. */
+void frr_out_map(struct text *out);
 /* frr.conf: the session's lines in `router bgp`, and those in an address family. */
 void frr_session(const struct bgp_session *s, struct text *out);
 void frr_session_family(const struct bgp_session *s, struct text *out);
@@ -26,6 +32,14 @@ void frr_session_family(const struct bgp_session *s, struct text *out);
 void frr_bfd_profile(const struct config_bgp *bgp, const char *profile, struct text *out);
 /* frr.conf: graceful restart in `router bgp`. */
 void frr_graceful_restart(const struct config_bgp *bgp, struct text *out);
+
+/* /etc/frr/daemons; `retain`: how long zebra keeps routes across its restart, in seconds; 0: not.
+ */
+void frr_daemons(const char *command, uint32_t retain, struct text *out);
+
+/* The longest that a data centre keeps our routes, in seconds: as long they stay in the kernel. 0:
+ * no connection has graceful restart. */
+uint32_t render_restart_s(const struct config *c);
 
 /* "ipv4", "ipv6": one bit of BGP_*. */
 const char *bgp_family_name(unsigned family);

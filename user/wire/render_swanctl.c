@@ -10,14 +10,8 @@
 #include <string.h>
 #include "render_internal.h"
 
-/* AES-GCM first [D16]; then what devices without it have. ESP with ESN where both can: 32 bits of
- * sequence numbers last 24 minutes at 3 million packets per second. */
-#define IKE_PROPOSALS                                         \
-	"aes128gcm16-aes256gcm16-prfsha256-ecp256-modp2048, " \
-	"aes128-aes256-sha256-ecp256-modp2048"
-#define ESP_PROPOSALS                                         \
-	"aes128gcm16-aes256gcm16-ecp256-modp2048-esn-noesn, " \
-	"aes128-aes256-sha256-ecp256-modp2048-esn-noesn"
+#define IKE_PROPOSALS RENDER_IKE_PROPOSALS_1 ", " RENDER_IKE_PROPOSALS_2
+#define ESP_PROPOSALS RENDER_ESP_PROPOSALS_1 ", " RENDER_ESP_PROPOSALS_2
 
 static const char preamble[] =
 	"# For swanctl.conf(5), written by `espalier render swanctl`. What every tunnel below "
@@ -143,7 +137,8 @@ void render_swanctl(const struct config *c, const char *secrets, struct text *ou
 /* Addresses that charon must not use: the VPCs' and the lines'. */
 static void ignored_interfaces(const struct config *c, struct text *out)
 {
-	const char *separator = "\tinterfaces_ignore = ";
+	const char *separator = "\t# IKE does not come from or through these.\n"
+				"\tinterfaces_ignore = ";
 
 	for (size_t i = 0; i < c->attachment_count; i++) {
 		const struct config_attachment *a = &c->attachments[i];
@@ -164,15 +159,15 @@ static void ignored_interfaces(const struct config *c, struct text *out)
 void render_charon(const struct config *c, struct text *out)
 {
 	text_add(out,
-		 "# For strongswan.conf(5), written by `espalier render swanctl`.\n"
+		 "# For strongswan.conf(5), written by `espalier render`.\n"
 		 "charon {\n"
 		 "\t# Routes are espalierd's and the routing daemon's. charon's own, in table 220, "
 		 "would\n"
 		 "\t# lead everything into the tunnels [S51].\n"
 		 "\tinstall_routes = no\n"
-		 "\tinstall_virtual_ip = no\n"
-		 "\t# IKE does not come from or through these.\n");
-	ignored_interfaces(c, out);
+		 "\tinstall_virtual_ip = no\n");
+	if (c)
+		ignored_interfaces(c, out);
 	text_add(out,
 		 "\t# A peer that is gone is given up after 33 s instead of 165 s, with dpd_delay "
 		 "45 s in all.\n"
