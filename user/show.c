@@ -142,6 +142,8 @@ json_t *show_request(const json_t *request, void *context)
 		return answer_preview(context, request);
 	if (!strcmp(name, "routes"))
 		return answer_routes(context, request);
+	if (!strcmp(name, "advertised"))
+		return answer_advertised(context, request);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(commands[i].name, name))
 			continue;

@@ -74,6 +74,7 @@ json_t *show_attachments(struct gateway *g, const json_t *request);
 json_t *show_bgp(struct gateway *g, const json_t *request);
 json_t *show_groups(struct gateway *g, const json_t *request);
 json_t *show_drops(struct gateway *g, const json_t *request);
+json_t *answer_advertised(struct gateway *g, const json_t *request);
 json_t *answer_routes(struct gateway *g, const json_t *request);
 json_t *answer_explain(struct gateway *g, const json_t *request);
 json_t *answer_preview(struct gateway *g, const json_t *request);

@@ -26,7 +26,7 @@ refuses "unknown command" 2 "unknown command 'nonsense'; espalier --help lists t
 refuses "misspelt command" 2 "unknown command 'explian': did you mean explain?" explian
 refuses "misspelt noun" 2 "unknown thing to show 'tunels': did you mean tunnels?" show tunels
 refuses "ambiguous abbreviation" 2 "'s' is ambiguous: status, show" s
-refuses "show nothing" 2 "show what? tunnels|connections|attachments|routes|bgp|groups|drops|drift" show
+refuses "show nothing" 2 "show what? tunnels|connections|attachments|routes|bgp|advertised|groups|drops|drift" show
 refuses "unknown option" 2 "unknown option: --bogus" status --bogus
 refuses "option of another command" 2 "tunnels has no option --strict" show tunnels --strict
 refuses "option without its argument" 2 "this option needs an argument: --table" show routes --table

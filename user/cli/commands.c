@@ -52,7 +52,7 @@ const struct command commands[] = {
 	},
 	{
 		.name = "show",
-		.args = "tunnels|connections|attachments|routes|bgp|groups|drops|drift",
+		.args = "tunnels|connections|attachments|routes|bgp|advertised|groups|drops|drift",
 		.summary = "list what the gateway has, with state and counters",
 		.nouns = show_commands,
 	},

@@ -9,7 +9,7 @@
 
 static const struct noun *const nouns[] = {
 	&noun_tunnels, &noun_connections, &noun_attachments, &noun_routes,
-	&noun_groups,  &noun_drops,	  &noun_bgp,
+	&noun_groups,  &noun_drops,	  &noun_bgp,	     &noun_advertised,
 };
 
 const struct command show_commands[] = {
@@ -80,6 +80,23 @@ const struct command show_commands[] = {
 		.run = show_run,
 	},
 	{
+		.name = "advertised",
+		.parent = "show",
+		.args = "[--all] CONNECTION",
+		.summary = "routes that a data centre is told of, and where they come from",
+		.help = "Routes of the table that the connection is associated with, as long as "
+			"its\n"
+			"attachment has `synchronize: true` [S15 S42 D18]. FROM: the attachments "
+			"that they\n"
+			"lead to.\n"
+			"\n"
+			"--all  also what is not advertised, and why",
+		.options = OPTION_ALL,
+		.min = 1,
+		.max = 1,
+		.run = show_run,
+	},
+	{
 		.name = "groups",
 		.parent = "show",
 		.summary = "ECMP groups: members and their share of the buckets",
@@ -146,14 +163,17 @@ static int render(const json_t *list, const void *context)
 	return r->details ? render_details(list, r->noun) : render_table(list, r->noun);
 }
 
-/* PREFIX behind a word that may be shortened; nothing. */
-static int add_match(const struct cli *cli, json_t *request, char **operands)
+/* A connection's name; or a prefix behind a word that may be shortened; or nothing. */
+static int add_operands(const struct cli *cli, const struct command *command, json_t *request,
+			char **operands)
 {
 	static const char *const words[] = { "exact", "longest", "within", "covering", NULL };
 	const char *const *word = words;
 
 	if (!operands[0])
 		return EXIT_OK;
+	if (command->max == 1)
+		return json_object_set_new(request, "connection", json_string(operands[0]));
 	while (*word && strncmp(*word, operands[0], strlen(operands[0])) != 0)
 		word++;
 	if (!*word || !*operands[0] || !operands[1])
@@ -178,7 +198,7 @@ int show_run(const struct cli *cli, const struct command *command, char **operan
 	request = json_pack("{s:s, s:s*, s:s*, s:o*}", "command", command->name, "table",
 			    cli->table, "connection", cli->connection, "all",
 			    cli->options & OPTION_ALL ? json_true() : NULL);
-	code = request ? add_match(cli, request, operands) : EXIT_OK;
+	code = request ? add_operands(cli, command, request, operands) : EXIT_OK;
 	rendering = (struct rendering){ *noun, cli->options & OPTION_DETAILS };
 	if (code == EXIT_OK)
 		return cli_ask(cli, request, render, &rendering);

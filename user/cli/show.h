@@ -21,7 +21,7 @@ struct noun {
 };
 
 extern const struct noun noun_tunnels, noun_connections, noun_attachments, noun_routes, noun_groups,
-	noun_drops, noun_bgp;
+	noun_drops, noun_bgp, noun_advertised;
 
 /* show_sas.c: the table of a tunnel's SAs, indented. 0 or -ENOMEM. */
 int show_sas(const json_t *tunnel);
