@@ -87,8 +87,9 @@ struct route {
 };
 
 /*
- * A bucket's tunnel, and the tunnel that ecmp_fill() gives this bucket once the first one is lost:
- * the spare is what makes the skip in the program equal to the group as it is rewritten later.
+ * A bucket's tunnel, and the tunnel that placement_refresh() gives this bucket once the first one
+ * is lost: the spare is what makes the skip in the program equal to the group as it is rewritten
+ * later.
  */
 struct bucket {
 	__u16 tunnel;

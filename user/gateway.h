@@ -193,6 +193,10 @@ int forwarding_recover_routes(struct gateway *g, const struct fib *wanted);
 /* Tells the dataplane whether a tunnel carries traffic: one write; then its groups. What a former
  * controller told it stands until the tunnel's device has been looked for. */
 void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live);
+/* What groups are filled by now; valid until the next change. */
+struct tunnel_view forwarding_view(const struct gateway *g);
+/* Makes the groups that this tunnel is a member of follow the tunnels. */
+void forwarding_refill(struct gateway *g, uint32_t tunnel);
 /* What the configuration, the tunnels and the host's addresses ask for now, all of it. */
 int forwarding_decide(struct gateway *g, struct rib *rib, struct fib *fib);
 /* What the maps are to hold for an answer at `p`. -ENOENT: its group is not there. */

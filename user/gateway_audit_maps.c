@@ -77,11 +77,11 @@ static void audit_group(struct gateway *g, uint32_t id, struct drift_pass *p)
 	struct group is;
 
 	if (!e->used || dataplane_get_group(g->dataplane, id, &is) ||
-	    !memcmp(&is, &e->content, sizeof(is)))
+	    !memcmp(&is, &e->place.content, sizeof(is)))
 		return;
 	snprintf(object, sizeof(object), "%u", id);
-	note(p, DRIFT_GROUP, DRIFT_DIFFERENT, dataplane_set_group(g->dataplane, id, &e->content),
-	     object);
+	note(p, DRIFT_GROUP, DRIFT_DIFFERENT,
+	     dataplane_set_group(g->dataplane, id, &e->place.content), object);
 }
 
 /* ---- names ---- */

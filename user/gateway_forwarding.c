@@ -26,6 +26,11 @@ static bool is_present(uint32_t tunnel, const void *context)
 	return t && gateway_tunnel_present(context, t);
 }
 
+struct tunnel_view forwarding_view(const struct gateway *g)
+{
+	return (struct tunnel_view){ .live = is_live, .context = g };
+}
+
 /* ---- what a former controller left ---- */
 
 static int recover_name(enum name_kind kind, uint32_t id, const char *name, void *data)
@@ -89,6 +94,7 @@ static struct member_set recover_group(struct recovery *r, uint32_t id, uint32_t
 				       const struct prefix *p)
 {
 	struct gateway *g = r->g;
+	struct tunnel_view view;
 	struct member_set set;
 	struct group content;
 
@@ -102,7 +108,8 @@ static struct member_set recover_group(struct recovery *r, uint32_t id, uint32_t
 	groups_release(&g->groups, id);
 	if (groups_find(&g->groups, &set) >= 0)
 		set.count = 0; /* another group serves this set already */
-	groups_adopt(&g->groups, id, &set, &content, is_live, g);
+	view = forwarding_view(g);
+	groups_adopt(&g->groups, id, &set, &content, &view);
 	return set;
 }
 
@@ -178,10 +185,20 @@ int forwarding_recover_routes(struct gateway *g, const struct fib *wanted)
 
 static void write_group(struct gateway *g, uint32_t id)
 {
-	int err = dataplane_set_group(g->dataplane, id, &g->groups.list[id].content);
+	int err = dataplane_set_group(g->dataplane, id, &g->groups.list[id].place.content);
 
 	if (err)
 		gateway_alarm(g, "cannot write group %u: %s", id, strerror(-err));
+}
+
+void forwarding_refill(struct gateway *g, uint32_t tunnel)
+{
+	struct tunnel_view view = forwarding_view(g);
+
+	for (uint32_t id = 0; id < g->groups.limit; id++)
+		if (groups_has_tunnel(&g->groups, id, tunnel) &&
+		    groups_refresh(&g->groups, id, &view))
+			write_group(g, id);
 }
 
 void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live)
@@ -190,15 +207,12 @@ void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live)
 		return;
 	t->live = live && t->ifindex;
 	sentry_set_live(g->sentry, t->id, t->live);
-	for (uint32_t id = 0; id < g->groups.limit; id++)
-		if (groups_has_tunnel(&g->groups, id, t->id) &&
-		    groups_refresh(&g->groups, id, is_live, g))
-			write_group(g, id);
+	forwarding_refill(g, t->id);
 }
 
 /* The group that these flows took until now, if they took one. */
-static const struct group *former_group(const struct gateway *g, const struct fib_table *old,
-					const struct prefix *p)
+static const struct placement *former_group(const struct gateway *g, const struct fib_table *old,
+					    const struct prefix *p)
 {
 	struct fib_answer was = { .kind = FIB_NONE };
 	int id = -ENOENT;
@@ -207,14 +221,15 @@ static const struct group *former_group(const struct gateway *g, const struct fi
 		was = fib_lookup(old, &p->address, NULL);
 	if (was.kind == FIB_TUNNELS)
 		id = groups_find(&g->groups, &was.set);
-	return id < 0 ? NULL : &g->groups.list[id].content;
+	return id < 0 ? NULL : &g->groups.list[id].place;
 }
 
 static int group_for(struct gateway *g, const struct fib_table *old, const struct prefix *p,
 		     const struct member_set *set)
 {
+	struct tunnel_view view = forwarding_view(g);
 	bool made;
-	int id = groups_get(&g->groups, set, former_group(g, old, p), is_live, g, &made);
+	int id = groups_get(&g->groups, set, former_group(g, old, p), &view, &made);
 
 	if (id >= 0 && made)
 		write_group(g, (uint32_t)id);

@@ -78,7 +78,7 @@ static json_t *group_members(const struct gateway *g, const struct group_entry *
 			list, json_pack("{s:o, s:I, s:b, s:I}", "tunnel",
 					text_or_null(tunnel_name(g, m->tunnel)), "weight",
 					(json_int_t)m->weight, "live", t && t->live, "buckets",
-					(json_int_t)ecmp_count(&e->content, m->tunnel)));
+					(json_int_t)ecmp_count(&e->place.content, m->tunnel)));
 	}
 	return list;
 }

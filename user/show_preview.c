@@ -238,9 +238,10 @@ static json_t *find_tunnels(const struct gateway *g, const json_t *names, uint32
 json_t *answer_preview(struct gateway *g, const json_t *request)
 {
 	const json_t *names = json_object_get(request, "down");
+	const struct tunnel_view now = forwarding_view(g);
 	uint32_t ids[MAX_TUNNELS] = { 0 };
 	struct outlook o = { g,
-			     { ids, json_array_size(names), live_now, g },
+			     { ids, json_array_size(names), &now },
 			     json_is_true(json_object_get(request, "all")) };
 	json_t *answer;
 

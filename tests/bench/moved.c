@@ -108,6 +108,8 @@ static void choose_flows(size_t per_bucket)
 	}
 }
 
+static const struct tunnel_view view = { .live = is_alive };
+
 static size_t differences(const uint16_t *a, const uint16_t *b)
 {
 	size_t count = 0;
@@ -128,8 +130,8 @@ static size_t on(const uint16_t *taken, uint16_t tunnel)
 
 static void rewrite(struct groups *g, uint32_t id)
 {
-	groups_refresh(g, id, is_alive, NULL);
-	world_set_group(&world, GROUP, &g->list[id].content);
+	groups_refresh(g, id, &view);
+	world_set_group(&world, GROUP, &g->list[id].place.content);
 }
 
 static double larger(double a, size_t count)
@@ -166,7 +168,7 @@ static void lose(struct groups *g, uint32_t id, uint16_t tunnel, struct shares *
 static void require_fair(const struct groups *g, uint32_t id, unsigned members)
 {
 	for (unsigned t = 1; t <= members; t++) {
-		unsigned buckets = ecmp_count(&g->list[id].content, (uint16_t)t);
+		unsigned buckets = ecmp_count(&g->list[id].place.content, (uint16_t)t);
 
 		require(buckets >= GROUP_BUCKETS / members &&
 				buckets <= (GROUP_BUCKETS + members - 1) / members,
@@ -186,7 +188,7 @@ static struct shares measure(unsigned members)
 	for (unsigned i = 0; i < members; i++)
 		set.members[i] = (struct member){ .tunnel = (uint16_t)(1 + i), .weight = 1 };
 	require(!groups_init(&g, 4), "memory");
-	id = groups_get(&g, &set, NULL, is_alive, NULL, &made);
+	id = groups_get(&g, &set, NULL, &view, &made);
 	require(id >= 0, "no group");
 	rewrite(&g, (uint32_t)id);
 	for (int i = 0; i < 4; i++)

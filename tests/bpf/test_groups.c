@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "core/ecmp.h"
+#include "../unit/fill.h"
 #include "world.h"
 
 #define TABLE	1
@@ -361,7 +361,7 @@ static void flows_move_twice_when_a_tunnel_is_lost(void **state)
 	for (uint16_t t = 1; t <= MEMBERS; t++)
 		if (t != 3)
 			left.members[left.count++] = (struct member){ .tunnel = t, .weight = t };
-	ecmp_fill(NULL, &all, &g);
+	fill(NULL, &all, &g);
 	world_set_group(&world, GROUP, &g);
 	world_live(&world, 3, false);
 	first_seed = seed;
@@ -371,7 +371,7 @@ static void flows_move_twice_when_a_tunnel_is_lost(void **state)
 		any_flow(&f, i % 2);
 		ask(&f.spec, &skipped[i]);
 	}
-	ecmp_fill(&g, &left, &g);
+	fill(&g, &left, &g);
 	world_set_group(&world, GROUP, &g);
 	seed = first_seed;
 	for (int i = 0; i < FLOWS; i++) {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "../../user/core/ecmp.h"
+#include "fill.h"
 
 #define SEQUENCES 400
 #define STEPS	  60
@@ -107,7 +107,7 @@ static void assert_spares_foretell(const struct group *g, const struct member_se
 		struct member_set rest = without(set, lost);
 		struct group next;
 
-		ecmp_fill(g, &rest, &next);
+		fill(g, &rest, &next);
 		for (unsigned b = 0; b < GROUP_BUCKETS; b++) {
 			const struct bucket *now = &g->buckets[b];
 
@@ -139,8 +139,8 @@ static void a_group_without_members_is_all_empty(void **state)
 	struct group g;
 
 	(void)state;
-	ecmp_fill(NULL, &one, &g);
-	ecmp_fill(&g, &none, &g);
+	fill(NULL, &one, &g);
+	fill(&g, &none, &g);
 	for (unsigned b = 0; b < GROUP_BUCKETS; b++) {
 		assert_int_equal(g.buckets[b].tunnel, BUCKET_EMPTY);
 		assert_int_equal(g.buckets[b].spare, BUCKET_EMPTY);
@@ -153,7 +153,7 @@ static void a_single_tunnel_has_no_spare(void **state)
 	struct group g;
 
 	(void)state;
-	ecmp_fill(NULL, &one, &g);
+	fill(NULL, &one, &g);
 	assert_int_equal(ecmp_count(&g, 10), GROUP_BUCKETS);
 	for (unsigned b = 0; b < GROUP_BUCKETS; b++)
 		assert_int_equal(g.buckets[b].spare, BUCKET_EMPTY);
@@ -165,7 +165,7 @@ static void two_tunnels_alternate_and_are_each_others_spare(void **state)
 	struct group g;
 
 	(void)state;
-	ecmp_fill(NULL, &two, &g);
+	fill(NULL, &two, &g);
 	for (unsigned b = 0; b < GROUP_BUCKETS; b++) {
 		assert_int_equal(g.buckets[b].tunnel, 10 + b % 2);
 		assert_int_equal(g.buckets[b].spare, 11 - b % 2);
@@ -180,8 +180,8 @@ static void a_tunnel_out_of_phase_2_keeps_no_bucket(void **state)
 		struct member_set all = set_of(n, NULL), rest = without(&all, 10);
 		struct group g;
 
-		ecmp_fill(NULL, &all, &g);
-		ecmp_fill(&g, &rest, &g);
+		fill(NULL, &all, &g);
+		fill(&g, &rest, &g);
 		assert_int_equal(ecmp_count(&g, 10), 0);
 		assert_only_members(&g, &rest);
 	}
@@ -194,10 +194,10 @@ static void a_flapping_tunnel_gets_its_share_back_each_time(void **state)
 	struct group g;
 
 	(void)state;
-	ecmp_fill(NULL, &all, &g);
+	fill(NULL, &all, &g);
 	for (unsigned flap = 0; flap < 1000; flap++) {
-		ecmp_fill(&g, &rest, &g);
-		ecmp_fill(&g, &all, &g);
+		fill(&g, &rest, &g);
+		fill(&g, &all, &g);
 		assert_int_equal(ecmp_count(&g, 11), 85);
 		assert_balanced(&g, &all);
 	}
@@ -216,9 +216,9 @@ static void a_flap_ends_where_it_began(void **state)
 			struct member_set rest = without(&sets[n], sets[n].members[i].tunnel);
 			struct group before, g;
 
-			ecmp_fill(NULL, &sets[n], &before);
-			ecmp_fill(&before, &rest, &g);
-			ecmp_fill(&g, &sets[n], &g);
+			fill(NULL, &sets[n], &before);
+			fill(&before, &rest, &g);
+			fill(&g, &sets[n], &g);
 			assert_loss_moves_only_the_lost(&before, &g, sets[n].members[i].tunnel);
 			/* What is left of a quota that is no whole number need not return. */
 			assert_true(ecmp_moved(&before, &g) <= (n == 3));
@@ -233,7 +233,7 @@ static void a_first_fill_is_exact_and_spread_by_weight(void **state)
 	struct group g;
 
 	(void)state;
-	ecmp_fill(NULL, &set, &g);
+	fill(NULL, &set, &g);
 	assert_int_equal(ecmp_count(&g, 10), 160);
 	assert_int_equal(ecmp_count(&g, 11), 32);
 	assert_int_equal(ecmp_count(&g, 12), 64);
@@ -256,8 +256,8 @@ static void a_first_fill_does_not_depend_on_history(void **state)
 	(void)state;
 	memset(&a, 0x11, sizeof(a));
 	memset(&b, 0x22, sizeof(b));
-	ecmp_fill(NULL, &set, &a);
-	ecmp_fill(NULL, &set, &b);
+	fill(NULL, &set, &a);
+	fill(NULL, &set, &b);
 	assert_memory_equal(&a, &b, sizeof(a));
 }
 
@@ -268,7 +268,7 @@ static void the_lightest_tunnel_still_carries_something(void **state)
 	struct group g;
 
 	(void)state;
-	ecmp_fill(NULL, &set, &g);
+	fill(NULL, &set, &g);
 	assert_int_equal(ecmp_count(&g, 10), 121);
 	assert_int_equal(ecmp_count(&g, 11), 121);
 	for (uint16_t t = 12; t < 26; t++)
@@ -282,8 +282,8 @@ static void new_weights_take_effect_without_loss_or_return(void **state)
 	struct group g, now;
 
 	(void)state;
-	ecmp_fill(NULL, &equal, &g);
-	ecmp_fill(&g, &unequal, &now);
+	fill(NULL, &equal, &g);
+	fill(&g, &unequal, &now);
 	assert_int_equal(ecmp_count(&now, 10), 192);
 	assert_int_equal(ecmp_moved(&g, &now), 64);
 	assert_spares_foretell(&now, &unequal);
@@ -296,8 +296,8 @@ static void a_replaced_tunnel_moves_only_its_own_buckets(void **state)
 	struct group g, now;
 
 	(void)state;
-	ecmp_fill(NULL, &first, &g);
-	ecmp_fill(&g, &second, &now);
+	fill(NULL, &first, &g);
+	fill(&g, &second, &now);
 	assert_int_equal(ecmp_moved(&g, &now), 64);
 	assert_balanced(&now, &second);
 }
@@ -308,8 +308,8 @@ static void what_a_return_takes_lies_scattered(void **state)
 	struct group g;
 
 	(void)state;
-	ecmp_fill(NULL, &one, &g);
-	ecmp_fill(&g, &all, &g);
+	fill(NULL, &one, &g);
+	fill(&g, &all, &g);
 	for (unsigned b = 0; b < GROUP_BUCKETS; b += 16) {
 		unsigned taken = 0;
 
@@ -326,7 +326,7 @@ static void weight_zero_counts_as_one(void **state)
 	struct group g;
 
 	(void)state;
-	ecmp_fill(NULL, &set, &g);
+	fill(NULL, &set, &g);
 	assert_int_equal(ecmp_count(&g, 10), 128);
 }
 
@@ -355,7 +355,7 @@ static void step(const struct member_set *all, unsigned *bits, struct group *g, 
 	struct group before = *g;
 	unsigned moved;
 
-	ecmp_fill(&before, &set, g);
+	fill(&before, &set, g);
 	moved = ecmp_moved(&before, g);
 	if (next & 1u << i) {
 		assert_return_moves_only_to_the_returned(&before, g, tunnel);
@@ -384,7 +384,7 @@ static void run_sequences(unsigned max_weight)
 		for (unsigned i = 0; i < n; i++)
 			weights[i] = (uint16_t)(1 + random_below(max_weight));
 		all = set_of(n, weights);
-		ecmp_fill(NULL, &all, &g);
+		fill(NULL, &all, &g);
 		for (unsigned i = 0; i < STEPS; i++) {
 			step(&all, &bits, &g, max_weight == 1);
 			now = chosen(&all, bits);
@@ -435,12 +435,12 @@ static void filling_again_moves_nothing(void **state)
 		for (unsigned i = 0; i < n; i++)
 			weights[i] = (uint16_t)(1 + random_below(1 + sequence % 256));
 		all = set_of(n, weights);
-		ecmp_fill(NULL, &all, &g);
+		fill(NULL, &all, &g);
 		for (unsigned i = 0; i < STEPS; i++)
 			step(&all, &bits, &g, false);
 		set = chosen(&all, bits);
 		assert_near_quota(&g, &set);
-		ecmp_fill(&g, &set, &again);
+		fill(&g, &set, &again);
 		assert_memory_equal(&g, &again, sizeof(g));
 	}
 }

@@ -16,6 +16,11 @@ static bool member_live(uint32_t tunnel, const void *context)
 	return ((const struct tunnels *)context)->live[tunnel];
 }
 
+static struct tunnel_view view_of(const struct tunnels *t)
+{
+	return (struct tunnel_view){ .live = member_live, .context = t };
+}
+
 static struct member_set any_set(void)
 {
 	struct member_set set = { .count = 0 };
@@ -32,17 +37,18 @@ static struct member_set any_set(void)
 /* A group with a past: its tunnels came and went. */
 static uint32_t any_group(struct groups *g, struct tunnels *t)
 {
+	const struct tunnel_view view = view_of(t);
 	struct member_set set = any_set();
 	bool made;
 	int id;
 
 	for (size_t i = 0; i < MAX_MEMBERS; i++)
 		t->live[i] = any(4);
-	id = groups_get(g, &set, NULL, member_live, t, &made);
+	id = groups_get(g, &set, NULL, &view, &made);
 	assert_true(id >= 0 && made);
 	for (int i = 0; i < 5; i++) {
 		t->live[any(MAX_MEMBERS)] = any(3);
-		groups_refresh(g, (uint32_t)id, member_live, t);
+		groups_refresh(g, (uint32_t)id, &view);
 	}
 	return (uint32_t)id;
 }
@@ -88,21 +94,22 @@ static void a_group_becomes_what_its_preview_said(void **state)
 	assert_int_equal(0, groups_init(&g, ROUNDS));
 	for (uint32_t round = 0; round < ROUNDS; round++) {
 		struct tunnels t;
+		const struct tunnel_view view = view_of(&t);
 		uint32_t down[MAX_MEMBERS], id;
-		struct preview_loss loss = { down, any_down(down), member_live, &t };
+		struct preview_loss loss = { down, any_down(down), &view };
 		struct preview_group p;
 		struct group was;
 
 		seed = round;
 		id = any_group(&g, &t);
-		was = g.list[id].content;
+		was = g.list[id].place.content;
 		preview_group(&g.list[id], &loss, &p);
-		assert_memory_equal(&was, &g.list[id].content, sizeof(was)); /* only looked */
+		assert_memory_equal(&was, &g.list[id].place.content, sizeof(was)); /* only looked */
 		for (size_t i = 0; i < loss.count; i++) {
 			t.live[down[i]] = false;
-			groups_refresh(&g, id, member_live, &t);
+			groups_refresh(&g, id, &view);
 		}
-		expect_group(&p, &was, &g.list[id].content);
+		expect_group(&p, &was, &g.list[id].place.content);
 		groups_release(&g, id);
 	}
 	groups_free(&g);
@@ -112,15 +119,16 @@ static void losing_every_member_moves_nothing_and_loses_all(void **state)
 {
 	struct member_set set = { { { 1, 1 }, { 2, 1 } }, 2 };
 	struct tunnels t = { { false, true, true } };
+	const struct tunnel_view view = view_of(&t);
 	const uint32_t down[] = { 2, 1 };
-	const struct preview_loss loss = { down, 2, member_live, &t };
+	const struct preview_loss loss = { down, 2, &view };
 	struct groups g = { 0 };
 	struct preview_group p;
 	bool made;
 
 	(void)state;
 	assert_int_equal(0, groups_init(&g, 1));
-	assert_int_equal(0, groups_get(&g, &set, NULL, member_live, &t, &made));
+	assert_int_equal(0, groups_get(&g, &set, NULL, &view, &made));
 	preview_group(&g.list[0], &loss, &p);
 	assert_int_equal(GROUP_BUCKETS, p.buckets);
 	assert_int_equal(GROUP_BUCKETS, p.lost);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A group is filled in three steps over one work sheet: what every member may keep, who gets the
- * free buckets, who takes from whom. Then a fourth for the spares, which repeats the three with one
- * member missing. 256 buckets and 16 members: everything is counted by walking.
+ * Buckets are assigned in three steps over one work sheet: what every member may keep, who gets the
+ * free buckets, who takes from whom. 256 buckets and 16 members: everything is counted by walking.
  *
  * Quotas are fractions over one denominator, compared as integers: a member's deficit is
  * quota - count, times the denominator.
@@ -19,11 +18,10 @@ struct sheet {
 	int64_t quota[MAX_MEMBERS];  /* times denominator */
 	unsigned count[MAX_MEMBERS]; /* buckets */
 	unsigned given[MAX_MEMBERS]; /* free buckets to get */
-	bool arrived[MAX_MEMBERS];   /* has no bucket in the previous group */
+	uint32_t takers;	     /* who may take from others, a bit each */
 	int64_t denominator;
 	unsigned freed;	  /* buckets of members that left */
 	unsigned unowned; /* buckets without owner, those among them */
-	bool any_arrived;
 };
 
 static int64_t weight(const struct member_set *set, unsigned i)
@@ -74,10 +72,10 @@ static unsigned least(const struct sheet *s, unsigned i)
 	return (unsigned)(s->quota[i] / s->denominator);
 }
 
-static void keep_what_stays(struct sheet *s, const struct group *previous)
+static void keep_what_stays(struct sheet *s, const uint16_t *previous)
 {
 	for (unsigned b = 0; b < GROUP_BUCKETS; b++) {
-		uint16_t tunnel = previous ? previous->buckets[b].tunnel : BUCKET_EMPTY;
+		uint16_t tunnel = previous ? previous[b] : BUCKET_EMPTY;
 
 		s->owner[b] = tunnel == BUCKET_EMPTY ? NOBODY : find_member(s->set, tunnel);
 		if (s->owner[b] != NOBODY) {
@@ -87,10 +85,20 @@ static void keep_what_stays(struct sheet *s, const struct group *previous)
 		s->unowned++;
 		s->freed += tunnel != BUCKET_EMPTY;
 	}
-	for (unsigned i = 0; i < s->set->count; i++) {
-		s->arrived[i] = !s->count[i];
-		s->any_arrived |= s->arrived[i];
-	}
+}
+
+uint32_t ecmp_takers(const uint16_t *previous, const struct member_set *set)
+{
+	struct sheet s = { .set = set };
+	uint32_t all = (1u << set->count) - 1, arrived = 0;
+
+	keep_what_stays(&s, previous);
+	for (unsigned i = 0; i < set->count; i++)
+		if (!s.count[i])
+			arrived |= 1u << i;
+	if (arrived)
+		return arrived;
+	return s.freed ? 0 : all;
 }
 
 /* Whoever is furthest below its quota; the first of equals. */
@@ -188,19 +196,13 @@ static void move_one(struct sheet *s, int from, unsigned to)
 	s->count[to]++;
 }
 
-/* Who may take buckets from others. After a mere loss nobody: survivors' flows stay [D13]. */
-static bool may_take(const struct sheet *s, unsigned i)
-{
-	return s->any_arrived ? s->arrived[i] : !s->freed;
-}
-
 static void take_from_rich(struct sheet *s)
 {
 	for (;;) {
 		int from = richest(s), to = NOBODY;
 
 		for (unsigned i = 0; i < s->set->count; i++) {
-			if (!may_take(s, i) || s->count[i] >= least(s, i))
+			if (!(s->takers & 1u << i) || s->count[i] >= least(s, i))
 				continue;
 			if (to == NOBODY || deficit(s, i) > deficit(s, (unsigned)to))
 				to = (int)i;
@@ -221,11 +223,18 @@ static void find_homes(struct sheet *s)
 	memcpy(s->home, fresh.owner, sizeof(s->home));
 }
 
-/* tunnels[] gets the tunnel of every bucket, BUCKET_EMPTY for an empty set. */
-static void fill_tunnels(const struct group *previous, const struct member_set *set,
-			 uint16_t tunnels[GROUP_BUCKETS])
+unsigned ecmp_share(const struct member_set *set, unsigned i)
 {
 	struct sheet s = { .set = set };
+
+	set_quotas(&s);
+	return least(&s, i);
+}
+
+void ecmp_assign(const uint16_t *previous, const struct member_set *set, uint32_t takers,
+		 uint16_t out[GROUP_BUCKETS])
+{
+	struct sheet s = { .set = set, .takers = takers };
 
 	if (set->count) {
 		set_quotas(&s);
@@ -235,41 +244,7 @@ static void fill_tunnels(const struct group *previous, const struct member_set *
 		take_from_rich(&s);
 	}
 	for (unsigned b = 0; b < GROUP_BUCKETS; b++)
-		tunnels[b] = set->count ? set->members[s.owner[b]].tunnel : BUCKET_EMPTY;
-}
-
-static struct member_set without(const struct member_set *set, unsigned gone)
-{
-	struct member_set rest = { .count = 0 };
-
-	for (unsigned i = 0; i < set->count; i++)
-		if (i != gone)
-			rest.members[rest.count++] = set->members[i];
-	return rest;
-}
-
-static void fill_spares(struct group *g, const struct member_set *set)
-{
-	uint16_t tunnels[GROUP_BUCKETS];
-
-	for (unsigned i = 0; i < set->count; i++) {
-		struct member_set rest = without(set, i);
-
-		fill_tunnels(g, &rest, tunnels);
-		for (unsigned b = 0; b < GROUP_BUCKETS; b++)
-			if (g->buckets[b].tunnel == set->members[i].tunnel)
-				g->buckets[b].spare = tunnels[b];
-	}
-}
-
-void ecmp_fill(const struct group *previous, const struct member_set *set, struct group *out)
-{
-	uint16_t tunnels[GROUP_BUCKETS];
-
-	fill_tunnels(previous, set, tunnels);
-	for (unsigned b = 0; b < GROUP_BUCKETS; b++)
-		out->buckets[b] = (struct bucket){ tunnels[b], BUCKET_EMPTY };
-	fill_spares(out, set);
+		out[b] = set->count ? set->members[s.owner[b]].tunnel : BUCKET_EMPTY;
 }
 
 unsigned ecmp_moved(const struct group *a, const struct group *b)

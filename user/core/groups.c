@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "ecmp.h"
 #include "groups.h"
 
 int groups_init(struct groups *g, size_t limit)
@@ -40,10 +39,8 @@ int groups_find(const struct groups *g, const struct member_set *set)
 
 /* The empty set is nobody's: a group that serves it is not to be found. */
 static int start(struct groups *g, struct group_entry *e, const struct member_set *set,
-		 const struct group *seed, tunnel_live_fn live, const void *context)
+		 const struct placement *place, const struct tunnel_view *v)
 {
-	struct member_set now;
-
 	make_key(set, &e->key);
 	if (set->count) {
 		HASH_ADD(hh, g->by_set, key, sizeof(e->key), e);
@@ -53,8 +50,8 @@ static int start(struct groups *g, struct group_entry *e, const struct member_se
 	e->used = true;
 	e->routes = 0;
 	e->set = *set;
-	ecmp_live_members(set, live, context, &now);
-	ecmp_fill(seed, &now, &e->content);
+	e->place = *place;
+	placement_refresh(&e->place, set, v);
 	g->used++;
 	return 0;
 }
@@ -72,10 +69,11 @@ static struct group_entry *next_free(struct groups *g)
 	return NULL;
 }
 
-int groups_get(struct groups *g, const struct member_set *set, const struct group *seed,
-	       tunnel_live_fn live, const void *context, bool *made)
+int groups_get(struct groups *g, const struct member_set *set, const struct placement *seed,
+	       const struct tunnel_view *v, bool *made)
 {
 	int id = groups_find(g, set), err;
+	struct placement place;
 	struct group_entry *e;
 
 	*made = false;
@@ -84,7 +82,8 @@ int groups_get(struct groups *g, const struct member_set *set, const struct grou
 	e = g->used < g->limit ? next_free(g) : NULL;
 	if (!e)
 		return -ENOSPC;
-	err = start(g, e, set, seed, live, context);
+	placement_start(&place, seed);
+	err = start(g, e, set, &place, v);
 	if (err)
 		return err;
 	*made = true;
@@ -92,25 +91,19 @@ int groups_get(struct groups *g, const struct member_set *set, const struct grou
 }
 
 int groups_adopt(struct groups *g, uint32_t id, const struct member_set *set,
-		 const struct group *content, tunnel_live_fn live, const void *context)
+		 const struct group *content, const struct tunnel_view *v)
 {
+	struct placement place;
+
 	if (id >= g->limit || g->list[id].used)
 		return -EBUSY;
-	return start(g, &g->list[id], set, content, live, context);
+	placement_adopt(&place, content, set, v);
+	return start(g, &g->list[id], set, &place, v);
 }
 
-bool groups_refresh(struct groups *g, uint32_t id, tunnel_live_fn live, const void *context)
+bool groups_refresh(struct groups *g, uint32_t id, const struct tunnel_view *v)
 {
-	struct group_entry *e = &g->list[id];
-	struct member_set now;
-	struct group content;
-
-	ecmp_live_members(&e->set, live, context, &now);
-	ecmp_fill(&e->content, &now, &content);
-	if (!memcmp(&content, &e->content, sizeof(content)))
-		return false;
-	e->content = content;
-	return true;
+	return placement_refresh(&g->list[id].place, &g->list[id].set, v);
 }
 
 bool groups_has_tunnel(const struct groups *g, uint32_t id, uint32_t tunnel)

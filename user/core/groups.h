@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "dataplane.h"
-#include "ecmp.h"
 #include "fib.h"
+#include "placement.h"
 
 #define HASH_NONFATAL_OOM 1 /* an element that found no memory has no table */
 #include <uthash.h>
@@ -25,7 +25,7 @@ struct group_entry {
 	bool used;
 	size_t routes; /* that name it now */
 	struct member_set set;
-	struct group content;
+	struct placement place;
 	struct fib_answer key; /* `set`, as answers_normalize() gives it */
 	UT_hash_handle hh;
 };
@@ -48,13 +48,13 @@ int groups_find(const struct groups *g, const struct member_set *set);
  * served the same flows until now, or NULL), so that only what must move does [D13]. -ENOSPC when
  * every id is in use, -ENOMEM.
  */
-int groups_get(struct groups *g, const struct member_set *set, const struct group *seed,
-	       tunnel_live_fn live, const void *context, bool *made);
+int groups_get(struct groups *g, const struct member_set *set, const struct placement *seed,
+	       const struct tunnel_view *v, bool *made);
 /* Takes over a group that a former controller left in the dataplane. -EBUSY: the id is in use. */
 int groups_adopt(struct groups *g, uint32_t id, const struct member_set *set,
-		 const struct group *content, tunnel_live_fn live, const void *context);
-/* Fills the group's buckets anew from its live members. True when that changed anything. */
-bool groups_refresh(struct groups *g, uint32_t id, tunnel_live_fn live, const void *context);
+		 const struct group *content, const struct tunnel_view *v);
+/* Makes the group's buckets follow its tunnels. True when that changed anything. */
+bool groups_refresh(struct groups *g, uint32_t id, const struct tunnel_view *v);
 bool groups_has_tunnel(const struct groups *g, uint32_t id, uint32_t tunnel);
 void groups_release(struct groups *g, uint32_t id);
 /* One route more, one fewer, names it. The last one releases it. */

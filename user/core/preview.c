@@ -13,7 +13,21 @@ bool preview_live(uint32_t tunnel, const void *data)
 	for (size_t i = 0; i < loss->count; i++)
 		if (loss->tunnels[i] == tunnel)
 			return false;
-	return loss->live(tunnel, loss->context);
+	return loss->now->live(tunnel, loss->now->context);
+}
+
+static uint64_t drained_now(uint32_t tunnel, const void *data)
+{
+	const struct tunnel_view *now = ((const struct preview_loss *)data)->now;
+
+	return now->drained ? now->drained(tunnel, now->context) : 0;
+}
+
+static bool waits_now(uint32_t from, uint32_t to, const void *data)
+{
+	const struct tunnel_view *now = ((const struct preview_loss *)data)->now;
+
+	return now->waits && now->waits(from, to, now->context);
 }
 
 /* On a copy of the group, tunnel by tunnel, as they fall. */
@@ -23,9 +37,10 @@ static void lose(struct group_entry *copy, const struct preview_loss *loss)
 
 	for (size_t i = 1; i <= loss->count; i++) {
 		struct preview_loss so_far = *loss;
+		struct tunnel_view then = { preview_live, drained_now, waits_now, &so_far };
 
 		so_far.count = i;
-		groups_refresh(&one, 0, preview_live, &so_far);
+		groups_refresh(&one, 0, &then);
 	}
 }
 
@@ -47,9 +62,9 @@ void preview_group(const struct group_entry *e, const struct preview_loss *loss,
 	struct preview_group g = { .buckets = 0 };
 
 	lose(&copy, loss);
-	g.content = copy.content;
+	g.content = copy.place.content;
 	for (unsigned b = 0; b < GROUP_BUCKETS; b++) {
-		uint16_t was = e->content.buckets[b].tunnel, is = g.content.buckets[b].tunnel;
+		uint16_t was = e->place.content.buckets[b].tunnel, is = g.content.buckets[b].tunnel;
 
 		g.buckets += was != BUCKET_EMPTY;
 		if (was == BUCKET_EMPTY || was == is)

@@ -14,8 +14,7 @@
 struct preview_loss {
 	const uint32_t *tunnels;
 	size_t count;
-	tunnel_live_fn live; /* now */
-	const void *context;
+	const struct tunnel_view *now;
 };
 
 /* Is it live after the loss? A tunnel_live_fn; context: the preview_loss. */
