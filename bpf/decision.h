@@ -76,30 +76,36 @@ static __always_inline __be16 checksum_after_hop(__be16 check)
 	return sum + (sum >= 0xffff);
 }
 
+/* One hop less for the packet whose IP header is at offset l3. 0, or -1 with nothing written. */
+static __always_inline int xdp_hop(struct xdp_md *ctx, __u32 l3, bool v6)
+{
+	void *ip = (void *)(long)ctx->data + l3;
+
+	if (v6) {
+		struct ipv6hdr *header = ip;
+
+		if ((void *)(header + 1) > (void *)(long)ctx->data_end)
+			return -1;
+		header->hop_limit--;
+	} else {
+		struct iphdr *header = ip;
+
+		if ((void *)(header + 1) > (void *)(long)ctx->data_end)
+			return -1;
+		header->ttl--;
+		header->check = checksum_after_hop(header->check);
+	}
+	return 0;
+}
+
 /* After decision_reserve: hop, padding. 0, or -1 with the packet untouched. */
 static __always_inline int xdp_rewrite(struct xdp_md *ctx, const struct packet *p)
 {
 	__u32 padding = p->len - p->l3 - p->l3_len;
-	void *ip;
 
 	if (padding && bpf_xdp_adjust_tail(ctx, -(int)padding))
 		return -1;
-	ip = (void *)(long)ctx->data + p->l3;
-	if (p->v6) {
-		struct ipv6hdr *v6 = ip;
-
-		if ((void *)(v6 + 1) > (void *)(long)ctx->data_end)
-			return -1;
-		v6->hop_limit--;
-	} else {
-		struct iphdr *v4 = ip;
-
-		if ((void *)(v4 + 1) > (void *)(long)ctx->data_end)
-			return -1;
-		v4->ttl--;
-		v4->check = checksum_after_hop(v4->check);
-	}
-	return 0;
+	return xdp_hop(ctx, p->l3, p->v6);
 }
 
 #endif

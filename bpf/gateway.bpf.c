@@ -2,7 +2,8 @@
 /*
  * The entry programs. Each reads as the packet's path: parse -> association -> steer -> deliver.
  *
- *   xdp_steer      attachment's device   decides, rewrites, leaves the decision, passes up
+ *   xdp_steer      attachment's device   decides, rewrites, leaves the decision, passes up; or, to
+ *                                        another attachment, sends itself
  *   tc_attachment  same device, ingress  reads the decision and delivers; decides itself if none
  *   tc_tunnel      xfrm interface        the way back: decides and delivers (and attachments that
  *                                        have no link header either)
@@ -17,6 +18,7 @@
 #include "deliver.h"
 #include "maps.h"
 #include "parse.h"
+#include "redirect.h"
 #include "steer.h"
 #include "use.h"
 
@@ -65,6 +67,12 @@ int xdp_steer(struct xdp_md *ctx)
 	if (is_drop(reason)) {
 		count_reason(attachment, reason, 1, ip_bytes(&p));
 		return XDP_DROP;
+	}
+	if (reason == REASON_TO_DEVICE) {
+		int verdict = redirect(ctx, &p, attachment, s.target);
+
+		if (verdict != XDP_PASS)
+			return verdict;
 	}
 
 	/* From here on the packet passes up, and tc decides itself if there is no decision. */

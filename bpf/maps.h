@@ -98,6 +98,26 @@ struct {
 	__type(value, struct device);
 } devices SEC(".maps");
 
+/* Attachment id -> the device that takes its frames from XDP (ndo_xdp_xmit). The kernel removes an
+ * entry with its device. No entry: tc delivers. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, MAX_ATTACHMENTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} redirects SEC(".maps");
+
+/* (Device, address) -> MAC address, for frames that XDP sends itself. Written by the controller
+ * from the kernel's neighbour table; the programs set `used`. Full: the rest is left to the kernel.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_NEIGHBOURS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct neighbour_key);
+	__type(value, struct neighbour);
+} neighbours SEC(".maps");
+
 /* Written by the programs, read and reset by the controller; packets and bytes of IP.
  * index: attachment * REASON_COUNT + reason. Attachment 0 is what belongs to no attachment. */
 struct {

@@ -16,6 +16,7 @@
 #define MAX_TUNNELS	 1024
 #define MAX_GROUPS	 4096
 #define MAX_ASSOCIATIONS 4096
+#define MAX_NEIGHBOURS	 65536
 #define MAX_ROUTES_V4	 2500000
 #define MAX_ROUTES_V6	 1000000
 #define GROUP_BUCKETS	 256
@@ -135,6 +136,30 @@ struct device {
 	__u8 has_next_hop_v6;
 	__be32 next_hop_v4; /* gateway in the VPC; else the destination itself is the neighbour */
 	__u8 next_hop_v6[16];
+	__u8 mac[6];   /* of ifindex: the sender of what XDP itself puts on the wire */
+	__u8 redirect; /* 1: map `redirects` has a device that takes frames from XDP */
+	__u8 reserved;
+	__u16 vlans[2]; /* tags of the attachment's frames on that device, outer and inner, or 0 */
+};
+
+/*
+ * Who is at an address on a device, as the kernel's neighbour table says: for XDP, which cannot ask
+ * it. An IPv4 address stands as ::ffff:a.b.c.d.
+ *
+ * An entry is a lease: the controller renews it for as long as the kernel holds it for reachable.
+ * What was not renewed in time is left to the kernel, which then asks the neighbour itself. So a
+ * neighbour that moves while no controller runs is lost for LEASE at the most.
+ */
+struct neighbour_key {
+	__u32 ifindex; /* as in struct device */
+	__u8 address[16];
+};
+
+struct neighbour {
+	__u64 until; /* CLOCK_MONOTONIC, ns; as bpf_ktime_get_coarse_ns() */
+	__u8 mac[6];
+	__u8 used; /* set by the program: worth to be asked for again */
+	__u8 reserved;
 };
 
 struct counter {
@@ -208,7 +233,9 @@ _Static_assert(sizeof(struct route) == 8, "route");
 _Static_assert(sizeof(struct group) == 1024, "group");
 _Static_assert(sizeof(struct bucket_use) == 1024, "bucket_use");
 _Static_assert(sizeof(struct tunnel) == 16, "tunnel");
-_Static_assert(sizeof(struct device) == 32, "device");
+_Static_assert(sizeof(struct device) == 44, "device");
+_Static_assert(sizeof(struct neighbour_key) == 20, "neighbour_key");
+_Static_assert(sizeof(struct neighbour) == 16, "neighbour");
 _Static_assert(sizeof(struct decision) == 12, "decision"); /* metadata: a multiple of 4 */
 _Static_assert(MAX_TUNNELS <= 0xffff && MAX_ATTACHMENTS <= 0xffff, "ids fit a decision");
 _Static_assert(sizeof(struct explain) == 56, "explain");

@@ -16,6 +16,9 @@ $(BUILD)/tests/bpf/test_%: $(BUILD)/tests/bpf/test_%.o $(BPF_PARTS) $(DATAPLANE)
 FORWARDING := $(BUILD)/tests/bpf/forwarding_world.o $(BUILD)/user/gateway_forwarding.o
 $(BUILD)/tests/bpf/test_forwarding: $(FORWARDING)
 
+# Tests on real devices.
+$(BUILD)/tests/bpf/test_delivery $(BUILD)/tests/bpf/test_redirect: $(BUILD)/tests/bpf/devices.o
+
 .PRECIOUS: $(BUILD)/tests/bpf/%.o
 
 .PHONY: test-bpf

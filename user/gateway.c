@@ -14,6 +14,7 @@
 #include "gateway_audit.h"
 #include "gateway_bgp.h"
 #include "gateway_change.h"
+#include "gateway_neighbours.h"
 #include "gateway_stats.h"
 
 #define SLOW_PATH_MS	5  /* changes of routes come in bursts, too */
@@ -442,6 +443,8 @@ static int open_all(struct gateway *g)
 		err = stats_begin(g);
 	if (!err)
 		err = bgp_open(g);
+	if (!err)
+		err = neighbours_open(g);
 	return err;
 }
 
@@ -467,6 +470,8 @@ static int start(struct gateway *g)
 		err = add_events(g);
 	if (!err)
 		err = bgp_add_events(g);
+	if (!err)
+		err = neighbours_add_events(g);
 	if (!err)
 		err = audit_begin(g);
 	if (!err)
@@ -506,6 +511,7 @@ static void close_all(struct gateway *g)
 	sentry_close(g->sentry);
 	xfrm_close(g->xfrm);
 	bgp_close(g);
+	neighbours_close(g);
 	free(g->learned);
 	phase2_free(g->phase2);
 	dataplane_close(g->dataplane);

@@ -9,6 +9,7 @@
  *   gateway_forwarding.c  liveness, groups, routes → maps
  *   gateway_devices.c     attachments and tunnels → the kernel, and where they are
  *   gateway_associations.c programs on devices, and what packets are subject to there
+ *   gateway_neighbours.h  who is behind attachments, for what XDP sends itself
  *   gateway_stats.h       counters over time: rates, and what the kernel drops
  *   show*.c               what users are told
  */
@@ -36,6 +37,7 @@ struct audit;
 struct change;
 struct stats;
 struct bgp;
+struct neighbours;
 
 struct gateway_options {
 	const char *config;	 /* file */
@@ -104,10 +106,11 @@ struct gateway {
 	struct touched pending;	  /* where the maps could not follow the rib, for want of room */
 	bool freed;		  /* there is more room than at the last try */
 	struct host_plan plan;
-	bool plan_known;       /* `plan` is what the kernel has */
-	struct change *change; /* gateway_change.h */
-	struct stats *stats;   /* gateway_stats.h */
-	struct audit *audit;   /* gateway_audit.h */
+	bool plan_known;	       /* `plan` is what the kernel has */
+	struct change *change;	       /* gateway_change.h */
+	struct stats *stats;	       /* gateway_stats.h */
+	struct neighbours *neighbours; /* gateway_neighbours.h */
+	struct audit *audit;	       /* gateway_audit.h */
 	struct address *locals;
 	size_t local_count;
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <syslog.h>
-#include "gateway.h"
+#include "gateway_neighbours.h"
 
 /* ---- the kernel ---- */
 
@@ -206,6 +206,37 @@ static void next_hops(const struct config_attachment *a, struct device *out)
 	}
 }
 
+/* A frame of XDP's own needs what the kernel would else know: tags and sender. */
+static void describe_redirect(struct gateway *g, size_t i, struct device *out)
+{
+	const struct config_attachment *a = &g->config.attachments[i];
+	struct host_link link;
+
+	if (!out->ifindex || !neighbours_redirectable(g, i) ||
+	    host_link_by_index(g->host, out->ifindex, &link))
+		return;
+	out->redirect = 1;
+	memcpy(out->mac, link.mac, sizeof(out->mac));
+	for (size_t k = 0; k < VLANS_PER_ATTACHMENT; k++)
+		out->vlans[k] = a->vlans[k];
+}
+
+/* The device is in the map of redirects as long as a packet may be sent there. */
+static int tell_device(struct gateway *g, size_t i, struct device *value)
+{
+	struct gateway_attachment *run = &g->attachments[i];
+	int err;
+
+	describe_redirect(g, i, value);
+	if (value->redirect && dataplane_set_redirect(g->dataplane, run->id, run->ifindex))
+		value->redirect = 0;
+	run->told = *value;
+	err = dataplane_set_device(g->dataplane, run->id, value);
+	if (!err && !value->redirect)
+		err = dataplane_set_redirect(g->dataplane, run->id, 0);
+	return err;
+}
+
 static int locate_attachment(struct gateway *g, size_t i)
 {
 	const struct config_attachment *a = &g->config.attachments[i];
@@ -232,8 +263,7 @@ static int locate_attachment(struct gateway *g, size_t i)
 			"devices: ip link add link %s name %s.%u type vlan id %u, and one on it",
 			a->name, a->device, a->device, a->vlans[0], a->vlans[0]);
 	next_hops(a, &value);
-	run->told = value;
-	return dataplane_set_device(g->dataplane, run->id, &value);
+	return tell_device(g, i, &value);
 }
 
 int devices_locate(struct gateway *g)
@@ -245,5 +275,6 @@ int devices_locate(struct gateway *g)
 			err = locate_tunnel(g, &g->tunnels[i]);
 	for (size_t i = 0; !err && i < g->config.attachment_count; i++)
 		err = locate_attachment(g, i);
+	neighbours_located(g);
 	return err;
 }

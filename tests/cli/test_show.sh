@@ -80,9 +80,9 @@ branch      -           branch   static  down      0 of 1           0  -        
 END
 
 shows "attachments" show attachments <<'END'
-ATTACHMENT  TYPE  TO    VLAN      ASSOCIATED  LEARNED BY   PROGRAM  PACKETS IN        IN  PACKETS OUT    OUT  DROPPED
-vpc-a       vpc   eth1  100, 200  main        main, spare  native        10.0k  1.50 KiB            5  500 B        7
-dc-1        vpn   dc-1  -         -           -            -                 0       0 B            0    0 B        0
+ATTACHMENT  TYPE  TO    VLAN      ASSOCIATED  LEARNED BY   PROGRAM           PACKETS IN        IN  PACKETS OUT    OUT  DROPPED
+vpc-a       vpc   eth1  100, 200  main        main, spare  native, redirect       10.0k  1.50 KiB            5  500 B        7
+dc-1        vpn   dc-1  -         -           -            -                          0       0 B            0    0 B        0
 END
 
 shows "routes say why they are not active" show routes <<'END'

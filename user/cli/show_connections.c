@@ -51,6 +51,7 @@ static void attachment_row(struct table *t, const json_t *list, const json_t *it
 {
 	const char *connection = json_string_value(field(item, "connection"));
 	const char *device = json_string_value(field(item, "device"));
+	const char *xdp = json_string_value(field(item, "xdp"));
 	uint64_t dropped = field_count(field(item, "dropped"), "packets");
 	char buf[FIELD_LIST_STRLEN];
 
@@ -61,7 +62,8 @@ static void attachment_row(struct table *t, const json_t *list, const json_t *it
 	table_cell(t, STYLE_PLAIN, "%s", field_list(item, "vlan", buf));
 	cell_text(t, item, "association");
 	table_cell(t, STYLE_PLAIN, "%s", field_list(item, "learned_by", buf));
-	cell_text(t, item, "xdp");
+	table_cell(t, STYLE_PLAIN, "%s%s", xdp ? xdp : "-",
+		   json_is_true(field(item, "redirect")) ? ", redirect" : "");
 	cell_packets(t, item, "in");
 	cell_bytes(t, item, "in");
 	cell_packets(t, item, "out");

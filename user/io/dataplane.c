@@ -99,7 +99,7 @@ int dataplane_pin_path(const struct dataplane *d, const char *name, char out[PAT
 
 bool dataplane_has_pin(const struct bpf_map *map)
 {
-	return !strchr(bpf_map__name(map), '.');
+	return !strchr(bpf_map__name(map), '.') && bpf_map__type(map) != BPF_MAP_TYPE_DEVMAP;
 }
 
 static int set_pin_paths(struct dataplane *d)

@@ -69,6 +69,13 @@ int dataplane_delete_route(struct dataplane *d, uint32_t table, const struct pre
 int dataplane_set_group(struct dataplane *d, uint32_t id, const struct group *value);
 int dataplane_set_tunnel(struct dataplane *d, uint32_t id, const struct tunnel *value);
 int dataplane_set_device(struct dataplane *d, uint32_t attachment, const struct device *value);
+/* The device that takes the attachment's frames from XDP; 0: none. To be there before a struct
+ * device says `redirect`, and until after it no longer does. Not kept across loads: the programs
+ * that a controller attaches see the map that it filled. */
+int dataplane_set_redirect(struct dataplane *d, uint32_t attachment, uint32_t ifindex);
+int dataplane_set_neighbour(struct dataplane *d, const struct neighbour_key *key,
+			    const struct neighbour *value);
+int dataplane_delete_neighbour(struct dataplane *d, const struct neighbour_key *key);
 /* One store into shared memory; the programs see it at their next packet. */
 void dataplane_set_live(struct dataplane *d, uint32_t tunnel, bool live);
 bool dataplane_live(const struct dataplane *d, uint32_t tunnel);
@@ -108,6 +115,13 @@ int dataplane_get_route(struct dataplane *d, uint32_t table, const struct prefix
 int dataplane_get_group(struct dataplane *d, uint32_t id, struct group *out);
 int dataplane_get_tunnel(struct dataplane *d, uint32_t id, struct tunnel *out);
 int dataplane_get_device(struct dataplane *d, uint32_t attachment, struct device *out);
+
+int dataplane_get_neighbour(struct dataplane *d, const struct neighbour_key *key,
+			    struct neighbour *out);
+/* As the walks above; the callback may delete the entry that it is called for. */
+typedef int (*dataplane_neighbour_fn)(const struct neighbour_key *key,
+				      const struct neighbour *value, void *data);
+int dataplane_each_neighbour(struct dataplane *d, dataplane_neighbour_fn fn, void *data);
 
 /* Sums over CPUs. out has REASON_COUNT or DIRECTIONS entries. Attachment 0: what came in on an
  * attachment's device but belongs to none (another VLAN). */

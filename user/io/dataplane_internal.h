@@ -22,7 +22,8 @@ struct dataplane {
 int dataplane_pin_path(const struct dataplane *d, const char *name, char out[PATH_LEN]);
 int dataplane_unpin(const struct dataplane *d, const char *name);
 
-/* Not the programs' constants: these have a map of their own, made anew at each load. */
+/* Not the programs' constants, nor a map of devices: made anew at each load. (The kernel adds a
+ * flag to a device map, for which libbpf takes a pinned one for another one's.) */
 bool dataplane_has_pin(const struct bpf_map *map);
 
 /* Of two results the one that failed first. */

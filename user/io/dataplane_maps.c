@@ -97,6 +97,27 @@ int dataplane_set_device(struct dataplane *d, uint32_t attachment, const struct 
 	return update_indexed(d->object->maps.devices, attachment, value);
 }
 
+int dataplane_set_redirect(struct dataplane *d, uint32_t attachment, uint32_t ifindex)
+{
+	int err;
+
+	if (ifindex)
+		return update_indexed(d->object->maps.redirects, attachment, &ifindex);
+	err = delete (d->object->maps.redirects, &attachment);
+	return err == -ENOENT ? 0 : err;
+}
+
+int dataplane_set_neighbour(struct dataplane *d, const struct neighbour_key *key,
+			    const struct neighbour *value)
+{
+	return update(d->object->maps.neighbours, key, value);
+}
+
+int dataplane_delete_neighbour(struct dataplane *d, const struct neighbour_key *key)
+{
+	return delete (d->object->maps.neighbours, key);
+}
+
 int dataplane_set_name(struct dataplane *d, enum name_kind kind, uint32_t id, const char *name)
 {
 	struct name_key key = { kind, id };
@@ -294,6 +315,33 @@ int dataplane_each_association(struct dataplane *d, dataplane_association_fn fn,
 	struct association value;
 
 	return each_entry(d->object->maps.associations, &key, &next, &value, visit_association, &w);
+}
+
+int dataplane_get_neighbour(struct dataplane *d, const struct neighbour_key *key,
+			    struct neighbour *out)
+{
+	return lookup(d->object->maps.neighbours, key, out);
+}
+
+struct neighbour_walk {
+	dataplane_neighbour_fn fn;
+	void *data;
+};
+
+static int visit_neighbour(const void *key, const void *value, void *data)
+{
+	struct neighbour_walk *w = data;
+
+	return w->fn(key, value, w->data);
+}
+
+int dataplane_each_neighbour(struct dataplane *d, dataplane_neighbour_fn fn, void *data)
+{
+	struct neighbour_walk w = { fn, data };
+	struct neighbour_key key, next;
+	struct neighbour value;
+
+	return each_entry(d->object->maps.neighbours, &key, &next, &value, visit_neighbour, &w);
 }
 
 int dataplane_get_group(struct dataplane *d, uint32_t id, struct group *out)
