@@ -180,7 +180,7 @@ bool neighbours_redirectable(struct gateway *g, size_t attachment)
 void neighbours_located(struct gateway *g)
 {
 	struct neighbours *n = g->neighbours;
-	uint32_t now[MAX_ATTACHMENTS];
+	uint32_t now[MAX_ATTACHMENTS] = { 0 };
 	size_t count = 0;
 
 	for (size_t i = 0; i < g->config.attachment_count && count < MAX_ATTACHMENTS; i++)
