@@ -94,9 +94,9 @@ static void kernel_table(const struct config_connection *conn, const char *famil
 }
 
 /*
- * IPv6 over a session between IPv4 addresses: the next hop is the device's link-local address. FRR
- * tells its IPv4 address beside it, which the kernel does not take as a gateway of an IPv6 route: a
- * tunnel has one far end only, so the device says it all.
+ * IPv6 over a session between IPv4 addresses: either end's next hop is its link-local address. An
+ * end that has none tells its IPv4 address, which the kernel does not take as the gateway of an
+ * IPv6 route; a tunnel has one far end only, and any gateway is that one.
  */
 static void channel_ipv6(const char *device, struct text *out)
 {
@@ -105,7 +105,7 @@ static void channel_ipv6(const char *device, struct text *out)
 		 "\t\tnext hop address fe80::;\n"
 		 "\t\timport filter {\n"
 		 "\t\t\tif net ~ espalier_never_ipv6 then reject;\n"
-		 "\t\t\tifname = \"%s\";\n"
+		 "\t\t\tif gw ~ 0.0.0.0/0 then { ifname = \"%s\"; gw = fe80::1; }\n"
 		 "\t\t\taccept;\n"
 		 "\t\t};\n",
 		 device);
