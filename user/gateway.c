@@ -273,7 +273,6 @@ static int on_update(sd_event_source *source, uint64_t usec, void *data)
 	(void)source;
 	(void)usec;
 	gateway_update(data);
-	tunnels_await_held(data);
 	return 0;
 }
 
@@ -408,7 +407,7 @@ static int open_event(struct gateway *g)
 	if (err >= 0)
 		err = sd_event_source_set_enabled(g->resync_timer, SD_EVENT_OFF);
 	g->started_ns = gateway_now(g);
-	return err < 0 ? err : 0;
+	return err < 0 ? err : tunnels_begin(g);
 }
 
 int gateway_drop_privileges(void)
@@ -528,6 +527,7 @@ static void close_all(struct gateway *g)
 	free(g->locals);
 	forget(g->alarms, &g->alarm_count);
 	sd_event_source_unref(g->update_timer);
+	sd_event_source_unref(g->tunnel_timer);
 	sd_event_source_unref(g->resync_timer);
 	sd_event_unref(g->event);
 	config_free(&g->config);

@@ -5,6 +5,7 @@
  *
  *   gateway.c             start, events, end
  *   gateway_change.h      another configuration, single routes, and who is told
+ *   gateway_phase2.c      what the kernel says of SAs
  *   gateway_tunnel.c      what happens to tunnels: liveness at once, routes when they must
  *   gateway_forwarding.c  liveness, groups, routes → maps
  *   gateway_devices.c     attachments and tunnels → the kernel, and where they are
@@ -65,10 +66,12 @@ struct gateway_tunnel {
 	uint8_t l2_len;
 	bool l3; /* no MAC addresses */
 	uint8_t mac[6];
-	bool live;		/* as the dataplane was told */
-	uint64_t held_until_ns; /* fell, and its routes are kept until then */
-	uint32_t attached;	/* device that the program is on, or 0 */
-	struct tunnel told;	/* to the dataplane */
+	struct tunnel_machine machine;
+	enum tunnel_why why; /* as people were told */
+	bool told_last_resort;
+	bool live;	    /* as the dataplane was told: the machine's, once it is located */
+	uint32_t attached;  /* device that the program is on, or 0 */
+	struct tunnel told; /* to the dataplane */
 };
 
 /* An attachment as it runs, by position in the configuration. */
@@ -122,6 +125,7 @@ struct gateway {
 	struct control *control;
 
 	sd_event_source *update_timer; /* gateway_update() is due */
+	sd_event_source *tunnel_timer; /* a hold-down or a damping is over */
 	sd_event_source *resync_timer; /* reading all SAs is to be tried again */
 	uint64_t slow_path_ns;	       /* what the kernel's copy took the last time */
 	bool recovered;		       /* `fib` and `groups` know what the maps held at the start */
@@ -167,15 +171,21 @@ int gateway_attachment_by_id(const struct gateway *g, uint32_t id);
 
 /* gateway_tunnel.c */
 
-/* In Phase 2 [D3]. */
-bool gateway_tunnel_up(const struct gateway *g, const struct gateway_tunnel *t);
-/* In Phase 2, or fell so recently that its routes are still kept. */
+int tunnels_begin(struct gateway *g); /* 0 or -errno */
+/* Its routes are propagated [D1 D2]. */
 bool gateway_tunnel_present(const struct gateway *g, const struct gateway_tunnel *t);
-/* Takes note of a tunnel's new state; an xfrm_changed_fn. */
-void gateway_tunnel_changed(const struct phase2_change *change, void *gateway);
-/* Takes note of what a tunnel's health check says; `revokes`: a bad tunnel is to carry nothing. */
-void gateway_tunnel_set_health(struct gateway *g, struct gateway_tunnel *t,
-			       enum tunnel_health health, bool revokes);
+/* Something about a tunnel may be other than it was, in Phase 2 or of its device. What it must no
+ * longer carry, it does not when this returns; routes follow by updates. */
+void tunnel_changed(struct gateway *g, struct gateway_tunnel *t);
+/* What the configuration says of all tunnels. */
+void tunnels_configure(struct gateway *g);
+
+/* gateway_phase2.c */
+
+/* Changes that phase2 has made by itself: it was told to watch something else. */
+void tunnels_take_changes(struct gateway *g);
+/* Brings counters and lifetimes of SAs up to date, which change without a message. 0 or -errno. */
+int tunnels_refresh(struct gateway *g);
 /* Reads all SAs and policies from the kernel. 0 or -errno, which is logged. *drift gets what no
  * message had told of; with NULL that is logged, too. */
 int tunnels_resync(struct gateway *g, struct phase2_drift *drift);
@@ -185,8 +195,6 @@ int tunnels_resync_or_retry(struct gateway *g, struct phase2_drift *drift);
 int tunnels_on_resync(sd_event_source *source, uint64_t usec, void *gateway); /* that retry */
 /* Takes in what the kernel says of SAs; an sd_event_io_handler_t of the XFRM socket. */
 int tunnels_follow(sd_event_source *source, int fd, uint32_t events, void *gateway);
-/* After an update: has routes that are only held looked at again when their time is over. */
-void tunnels_await_held(struct gateway *g);
 
 /* gateway_forwarding.c */
 

@@ -132,6 +132,8 @@ __attribute__((format(printf, 2, 3))) void monitor_because(struct gateway *g, co
 void monitor_settled(struct gateway *g);
 void monitor_tunnel(struct gateway *g, const struct gateway_tunnel *t,
 		    const struct phase2_change *change);
+/* Whether it carries packets, or why it does not, has changed. */
+void monitor_liveness(struct gateway *g, const struct gateway_tunnel *t);
 void monitor_alarm(struct gateway *g, const char *text, bool raised);
 void monitor_drift(struct gateway *g, const struct drift_item *i);
 __attribute__((format(printf, 3, 4))) void

@@ -17,7 +17,7 @@ static void mark_down(struct gateway *g, struct host_facts *facts)
 		const struct gateway_tunnel *t = &g->tunnels[i];
 
 		if (t->used)
-			facts->tunnels[t->connection][t->index].down = !gateway_tunnel_up(g, t);
+			facts->tunnels[t->connection][t->index].down = !t->machine.live;
 	}
 }
 
@@ -149,10 +149,14 @@ static int locate_tunnel(struct gateway *g, struct gateway_tunnel *t)
 		.mtu = t->mtu,
 		.attachment = attachment < 0 ? 0 : g->ids.attachment[attachment],
 	};
+	if (!t->ifindex) /* flows leave it before it leaves the map */
+		tunnel_changed(g, t);
 	err = dataplane_set_tunnel(g->dataplane, t->id, &t->told);
-	if (!err)
-		forwarding_set_live(g, t, gateway_tunnel_up(g, t));
-	return err;
+	if (err)
+		return err;
+	tunnel_changed(g, t);
+	forwarding_set_live(g, t, t->machine.live);
+	return 0;
 }
 
 bool devices_find_vlan(struct gateway *g, uint32_t parent, uint16_t id, struct host_link *out)

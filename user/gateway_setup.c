@@ -238,9 +238,9 @@ static const struct config_tunnel *tunnel_before(const struct setup *before, con
 
 int setup_watch(struct gateway *g, const struct setup *before)
 {
-	struct phase2_change change;
 	int err = 0;
 
+	tunnels_configure(g);
 	for (size_t i = 0; !err && i < gateway_tunnel_places(g); i++) {
 		const struct gateway_tunnel *t = &g->tunnels[i];
 		const struct config_tunnel *c = gateway_tunnel_config(g, t), *was;
@@ -257,8 +257,8 @@ int setup_watch(struct gateway *g, const struct setup *before)
 			err = sentry_watch(g->sentry, t->id, &watch);
 	}
 	/* At the first start the SAs come next, and the changes with them. */
-	while (before && phase2_take_change(g->phase2, &change))
-		gateway_tunnel_changed(&change, g);
+	if (before)
+		tunnels_take_changes(g);
 	return err;
 }
 

@@ -1,136 +1,186 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What tunnels' states mean for the gateway: liveness at once, routes when they must. */
-#include <string.h>
+/*
+ * Drives the machines of core/tunnel.h: what is known of a tunnel goes in, and what follows is
+ * done: liveness at once, routes when they must. One timer for all that comes by time alone.
+ */
 #include <syslog.h>
 #include "gateway_change.h"
 
-#define NS_PER_MS	1000000ull
-#define RESYNC_RETRY_MS 100 /* where SAs change faster than they can be read */
-
-bool gateway_tunnel_up(const struct gateway *g, const struct gateway_tunnel *t)
-{
-	const struct phase2_state *s = phase2_state(g->phase2, t->id);
-
-	return s && s->up;
-}
-
 bool gateway_tunnel_present(const struct gateway *g, const struct gateway_tunnel *t)
 {
-	return gateway_tunnel_up(g, t) || gateway_now(g) < t->held_until_ns;
+	(void)g;
+	return t->machine.present;
 }
 
-/* Routes that are only held must be looked at again when their time is over. */
-void tunnels_await_held(struct gateway *g)
-{
-	uint64_t now = gateway_now(g);
+/* ---- what follows ---- */
 
-	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
-		if (g->tunnels[i].held_until_ns > now) {
-			monitor_because(g, "tunnel %s down",
-					gateway_tunnel_config(g, &g->tunnels[i])->name);
-			gateway_request_update(g, g->tunnels[i].held_until_ns - now);
-		}
+/* Of a machine, before it was asked. */
+struct former {
+	bool live, present;
+};
+
+static struct former former_of(const struct tunnel_machine *m)
+{
+	return (struct former){ m->live, m->present };
 }
 
-/* ---- from Phase 2 ---- */
-
-static void tunnel_rose(struct gateway *g, struct gateway_tunnel *t)
+/* What Phase 2 does is told with its message, and so is what it alone leads to. */
+static bool told_by_phase2(enum tunnel_why why)
 {
-	t->held_until_ns = 0;
-	forwarding_set_live(g, t, true);
-	monitor_because(g, "tunnel %s up", gateway_tunnel_config(g, t)->name);
+	return why == TUNNEL_LIVE || why == TUNNEL_NO_PHASE2;
+}
+
+static void log_liveness(const struct gateway *g, const struct gateway_tunnel *t)
+{
+	const struct tunnel_machine *m = &t->machine;
+	char buf[TUNNEL_WHY_LEN];
+
+	gateway_log(m->live ? LOG_NOTICE : LOG_WARNING, "tunnel %s: %s%s",
+		    gateway_tunnel_config(g, t)->name, m->live ? "live" : "not live: ",
+		    m->last_resort ? " although damped, as the last resort of its connection"
+		    : m->live	   ? ""
+				   : tunnel_why_text(m, gateway_now(g), buf));
+}
+
+static void tell(struct gateway *g, struct gateway_tunnel *t)
+{
+	const struct tunnel_machine *m = &t->machine;
+	enum tunnel_why was = t->why;
+	bool resort = t->told_last_resort || m->last_resort;
+
+	if (tunnel_why(m) == was && m->last_resort == t->told_last_resort)
+		return;
+	t->why = tunnel_why(m);
+	t->told_last_resort = m->last_resort;
+	monitor_liveness(g, t);
+	if (resort || !told_by_phase2(was) || !told_by_phase2(t->why))
+		log_liveness(g, t);
+}
+
+/* A fall alone changes no route: they wait for the end of the hold-down, which has a timer. */
+static void follow(struct gateway *g, struct gateway_tunnel *t, const struct former *was)
+{
+	const struct tunnel_machine *m = &t->machine;
+	const char *name = gateway_tunnel_config(g, t)->name;
+
+	tell(g, t);
+	if (m->live && !was->live)
+		monitor_because(g, "tunnel %s up", name);
+	else if (was->present && !m->present)
+		monitor_because(g, "tunnel %s down", name);
+	else
+		return;
 	gateway_request_update(g, 0);
 }
 
-/* The liveness word falls at once; the routes wait, in case the tunnel is only being replaced. */
-static void tunnel_fell(struct gateway *g, struct gateway_tunnel *t)
+static void write_words(struct gateway *g, struct gateway_tunnel *tunnels, const struct former *was,
+			bool live)
 {
-	uint64_t hold = g->config.gateway.hold_down_ms * NS_PER_MS;
-
-	forwarding_set_live(g, t, false);
-	t->held_until_ns = gateway_now(g) + hold;
-	monitor_because(g, "tunnel %s down", gateway_tunnel_config(g, t)->name);
-	gateway_request_update(g, hold);
+	for (size_t i = 0; i < TUNNELS_PER_CONNECTION; i++)
+		if (tunnels[i].used && tunnels[i].machine.live == live && was[i].live != live)
+			forwarding_set_live(g, &tunnels[i], live);
 }
 
-void gateway_tunnel_changed(const struct phase2_change *change, void *data)
+/* All tunnels of a connection at once, for one may be the last resort of another. */
+static void decide(struct gateway *g, size_t connection)
 {
-	struct gateway *g = data;
-	struct gateway_tunnel *t = gateway_tunnel(g, change->tunnel);
-	const struct phase2_state *s = phase2_state(g->phase2, change->tunnel);
+	struct gateway_tunnel *tunnels = &g->tunnels[connection * TUNNELS_PER_CONNECTION];
+	struct tunnel_machine *machines[TUNNELS_PER_CONNECTION];
+	struct former was[TUNNELS_PER_CONNECTION];
+	size_t count = 0;
 
-	if (!t || !s)
-		return;
-	if (change->up && !change->was_up)
-		tunnel_rose(g, t);
-	if (!change->up && change->was_up)
-		tunnel_fell(g, t);
-	if (change->status == change->was)
-		return;
-	monitor_tunnel(g, t, change);
-	gateway_log(change->up ? LOG_INFO : LOG_WARNING, "tunnel %s: %s, was %s, by %s%s%s",
-		    gateway_tunnel_config(g, t)->name, phase2_status_name(change->status),
-		    phase2_status_name(change->was), phase2_cause_name(s->cause),
-		    s->missing == PHASE2_COMPLETE ? "" : ": ",
-		    s->missing == PHASE2_COMPLETE ? "" : phase2_missing_text(s->missing));
+	for (size_t i = 0; i < TUNNELS_PER_CONNECTION; i++) {
+		was[i] = former_of(&tunnels[i].machine);
+		if (tunnels[i].used)
+			machines[count++] = &tunnels[i].machine;
+	}
+	tunnels_decide(machines, count, gateway_now(g));
+	write_words(g, tunnels, was, false);
+	write_words(g, tunnels, was, true);
+	for (size_t i = 0; i < TUNNELS_PER_CONNECTION; i++)
+		if (tunnels[i].used)
+			follow(g, &tunnels[i], &was[i]);
 }
 
-int tunnels_resync(struct gateway *g, struct phase2_drift *drift)
-{
-	struct phase2_drift found = { 0 };
-	int err =
-		xfrm_resync(g->xfrm, g->phase2, gateway_now(g), gateway_tunnel_changed, g, &found);
+/* ---- time ---- */
 
-	if (!err)
-		err = sentry_resync(g->sentry);
-	if (err)
-		gateway_log(LOG_ERR,
-			    "cannot read SAs from the kernel, the last known ones stay: %s",
-			    strerror(-err));
-	else if (!drift && g->ready && (found.added || found.removed))
-		gateway_log(LOG_NOTICE,
-			    "SAs and policies read anew: %u had come, %u had gone unseen",
-			    found.added, found.removed);
-	if (drift)
-		*drift = found;
-	return err;
+/* In microseconds, as the timer has them; never early. 0: nothing will come by itself. */
+static uint64_t next_deadline(const struct gateway *g)
+{
+	uint64_t first = 0;
+
+	for (size_t i = 0; i < gateway_tunnel_places(g); i++) {
+		uint64_t one = tunnel_deadline(&g->tunnels[i].machine);
+
+		if (one && (!first || one < first))
+			first = one;
+	}
+	return (first + 999) / 1000;
 }
 
-int tunnels_resync_or_retry(struct gateway *g, struct phase2_drift *drift)
+static void arm(struct gateway *g)
 {
-	int err = tunnels_resync(g, drift);
+	uint64_t due = next_deadline(g);
 
-	if (!err)
-		return 0;
-	sd_event_source_set_time(g->resync_timer,
-				 (gateway_now(g) + RESYNC_RETRY_MS * NS_PER_MS) / 1000);
-	return sd_event_source_set_enabled(g->resync_timer, SD_EVENT_ONESHOT);
+	if (due)
+		sd_event_source_set_time(g->tunnel_timer, due);
+	sd_event_source_set_enabled(g->tunnel_timer, due ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
-int tunnels_on_resync(sd_event_source *source, uint64_t usec, void *data)
+static void decide_all(struct gateway *g)
+{
+	for (size_t i = 0; i < g->config.connection_count; i++)
+		decide(g, i);
+	arm(g);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *data)
 {
 	(void)source;
 	(void)usec;
-	return tunnels_resync_or_retry(data, NULL);
+	decide_all(data);
+	return 0;
 }
 
-int tunnels_follow(sd_event_source *source, int fd, uint32_t events, void *data)
+int tunnels_begin(struct gateway *g)
 {
-	struct gateway *g = data;
-	int why = 0;
-	int err = xfrm_follow(g->xfrm, g->phase2, gateway_now(g), gateway_tunnel_changed, g, &why);
+	int err = sd_event_add_time(g->event, &g->tunnel_timer, CLOCK_MONOTONIC, 0, 1, on_deadline,
+				    g);
 
-	(void)source;
-	(void)fd;
-	(void)events;
-	if (err == XFRM_NEEDS_RESYNC) {
-		gateway_log(LOG_WARNING, "XFRM messages were lost (%s): reading all SAs anew",
-			    strerror(-why));
-		return tunnels_resync_or_retry(g, NULL);
-	}
-	if (err) { /* blind for what tunnels do: whoever restarts us gets a new socket */
-		gateway_log(LOG_ERR, "cannot follow XFRM messages any more: %s", strerror(-err));
-		sd_event_exit(g->event, err);
-	}
-	return err;
+	if (err >= 0)
+		err = sd_event_source_set_priority(g->tunnel_timer, SD_EVENT_PRIORITY_IMPORTANT);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(g->tunnel_timer, SD_EVENT_OFF);
+	return err < 0 ? err : 0;
+}
+
+/* ---- what goes in ---- */
+
+static struct tunnel_inputs inputs_of(const struct gateway *g, const struct gateway_tunnel *t)
+{
+	const struct phase2_state *s = phase2_state(g->phase2, t->id);
+
+	return (struct tunnel_inputs){
+		.up = s && s->up,
+		.missing = s ? s->missing : PHASE2_NO_SA,
+		.no_device = t->located && !t->ifindex,
+	};
+}
+
+void tunnel_changed(struct gateway *g, struct gateway_tunnel *t)
+{
+	struct tunnel_inputs in = inputs_of(g, t);
+
+	tunnel_input(&t->machine, &in, gateway_now(g));
+	decide(g, t->connection);
+	arm(g);
+}
+
+void tunnels_configure(struct gateway *g)
+{
+	struct tunnel_policy policy = tunnel_policy_of(&g->config.gateway);
+
+	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
+		tunnel_set_policy(&g->tunnels[i].machine, &policy, gateway_now(g));
+	decide_all(g);
 }

@@ -83,6 +83,19 @@ void monitor_tunnel(struct gateway *g, const struct gateway_tunnel *t,
 			     phase2_cause_name(s->cause), "missing", missing));
 }
 
+void monitor_liveness(struct gateway *g, const struct gateway_tunnel *t)
+{
+	const struct tunnel_machine *m = &t->machine;
+	char buf[TUNNEL_WHY_LEN];
+
+	if (heard(g))
+		publish(g, json_pack("{s:s, s:s, s:s, s:b, s:s?, s:b}", "event", "liveness",
+				     "tunnel", gateway_tunnel_config(g, t)->name, "connection",
+				     g->config.connections[t->connection].name, "live", m->live,
+				     "why", tunnel_why_text(m, gateway_now(g), buf), "last_resort",
+				     m->last_resort));
+}
+
 void monitor_alarm(struct gateway *g, const char *text, bool raised)
 {
 	if (heard(g))

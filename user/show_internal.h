@@ -18,6 +18,7 @@ json_t *spi_json(uint32_t spi);
 
 void add_counter(struct counter *sum, const struct counter *c);
 double seconds_since(const struct gateway *g, uint64_t ns);
+json_t *seconds_until(const struct gateway *g, uint64_t ns); /* not below 0 */
 
 /* Names of the configuration; NULL: there is no such object (an attachment's position is -1). */
 const char *tunnel_name(const struct gateway *g, uint32_t id);

@@ -55,6 +55,13 @@ double seconds_since(const struct gateway *g, uint64_t ns)
 	return now > ns ? (double)(now - ns) / (double)NS_PER_S : 0;
 }
 
+json_t *seconds_until(const struct gateway *g, uint64_t ns)
+{
+	uint64_t now = gateway_now(g);
+
+	return json_real(ns > now ? (double)(ns - now) / (double)NS_PER_S : 0);
+}
+
 const char *tunnel_name(const struct gateway *g, uint32_t id)
 {
 	const struct gateway_tunnel *t = gateway_tunnel(g, id);

@@ -8,7 +8,7 @@
 
 void refresh_sas(struct gateway *g)
 {
-	int err = xfrm_refresh(g->xfrm, g->phase2, gateway_now(g), gateway_tunnel_changed, g);
+	int err = tunnels_refresh(g);
 
 	if (err)
 		gateway_log(LOG_WARNING, "the counters of SAs are not those of now: %s",

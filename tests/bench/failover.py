@@ -42,7 +42,7 @@ SOCKET, REPLAY, CONFIG = (f"{WORK}/{name}" for name in ("control.sock", "xfrm.so
 GOAL_US, GOAL_FLAT = 200.0, 1.5
 
 YAML = """
-gateway: {{ limits: none, hold_down: 0 }}
+gateway: {{ limits: none, hold_down: 0, damping: off }}
 transit_router:
   tables:
     main: {{ learn: [vpc-a, dc-1] }}

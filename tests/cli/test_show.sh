@@ -48,6 +48,7 @@ END
 
 shows "each tunnel in full: what an SA is for, what will end it, what it dropped" show tunnels -d <<'END'
 dc-1-1  up for 3h12m, by UPDPOLICY
+  penalty 731, damped from 3000 on
   198.51.100.1 → 203.0.113.10, device xfrm101, if_id 101
   connection dc-1, MTU 1400, weight 1
   in  10 packets, 1000 B; in the last minute 0 packets/s, 0 B/s
@@ -58,6 +59,8 @@ dc-1-1  up for 3h12m, by UPDPOLICY
   out  0xc0ffee02  in-use    cbc(aes) 256 in udp           1h00m  1.00 GiB      750       -        -  █░░░░░░░░░░░░░░░   4.8%    51.2 MiB         3.00M     4.29G       0
 
 dc-1-2  down for 42s, by DELPOLICY: no outbound policy; went down 3 times
+  its routes are kept for another 0.2 s
+  penalty 3737, damped until 1000 is left, for another 57s
   198.51.100.2 → 203.0.113.11, device xfrm102, if_id 102
   connection dc-1, MTU 1400, weight 1
   in  0 packets, 0 B

@@ -29,7 +29,7 @@ def configure(audit="off", routes=gateway.ROUTES):
     for name, (cidr, address) in INSIDE.items():
         text = text.replace(f"name: {name},", f"name: {name}, mtu: 1400, inside: {cidr}, bgp_address: {address},")
     with open(gateway.CONFIG, "w") as f:
-        f.write(f"gateway: {{ audit: {audit} }}\n{text}")
+        f.write(f"gateway: {{ audit: {audit}, damping: off }}\n{text}")
 
 
 def audit():

@@ -11,7 +11,7 @@ import gateway as ground
 from gateway import CONFIG, HOST, Gateway, frame, flow, hop, run, wait_for
 
 YAML = """
-gateway: { limits: %(limits)s }
+gateway: { limits: %(limits)s, damping: off }
 transit_router:
   tables:
     main: { learn: [vpc-a, dc-1, dc-2] }

@@ -16,7 +16,7 @@ GENEROUS_US = 50_000  # a machine with other things to do; make bench-failover s
 TUNNEL = "one,101,198.51.100.1,203.0.113.10,0x102"
 
 YAML = """
-gateway: { limits: none, hold_down: 0 }
+gateway: { limits: none, hold_down: 0, damping: off }
 transit_router:
   tables:
     main: { learn: [vpc-a, dc-1] }

@@ -10,7 +10,7 @@ import gateway as ground
 from gateway import BUILD, CONFIG, HOST, SOCKET, Gateway, flow, frame, run, wait_for
 
 YAML = """
-gateway: { hold_down: 100ms }
+gateway: { hold_down: 100ms, damping: off }
 transit_router:
   tables:
     main: { learn: [vpc-a, dc-1, dc-2] }

@@ -260,7 +260,8 @@ int main(int argc, char **argv)
 	if (argc < 5 || argc > 5 + MAX_TARGETS)
 		die("arguments");
 	pins = argv[1];
-	connect_to_daemon(argv[2]);
+	if (strcmp(argv[3], "word")) /* which needs no daemon to be read */
+		connect_to_daemon(argv[2]);
 	map_words();
 	if (!strcmp(argv[3], "word") && argc == 5) {
 		printf("%llu\n", (unsigned long long)words[find_id(NAME_TUNNEL, argv[4])]);

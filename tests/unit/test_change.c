@@ -76,6 +76,7 @@ static const struct {
 	{ ", asn: 65001", "", "11:3: error: [S49]" },
 	{ "flow_hash: l4", "flow_hash: l3", "1:23: error: [D12]" },
 	{ "flow_hash: l4", "hold_down: 1s", NULL },
+	{ "flow_hash: l4", "damping: off", NULL },
 };
 
 static void a_customer_gateway_or_the_hash_changes_under_a_running_gateway(void **state)
@@ -335,7 +336,7 @@ static void a_plan_leaves_something_out(void **state)
 	}
 }
 
-static void a_plan_leaves_out_how_bgp_is_spoken(void **state)
+static void a_plan_leaves_out_a_setting(void **state)
 {
 	static const char *const edits[][3] = {
 		{ "[ipv6]", "[ipv4, ipv6]", "address_families ipv6 -> ipv4 ipv6" },
@@ -348,6 +349,9 @@ static void a_plan_leaves_out_how_bgp_is_spoken(void **state)
 		{ "graceful_restart: { restart_time: 4095s, stale_time: 1s }",
 		  "graceful_restart: off", "graceful_restart true -> false" },
 		{ "bfd: { interval: 50ms, multiplier: 5 }", "bfd: off", "bfd true -> false" },
+		{ "damping: { half_life: 10s, suppress: 4000, reuse: 500, max: 120s }",
+		  "damping: off",
+		  "damping half_life 10000ms, suppress 4000, reuse 500, max 120000ms -> off" },
 	};
 
 	(void)state;
@@ -375,7 +379,7 @@ static void a_plan_leaves_out_how_bgp_is_spoken(void **state)
 static const char everything[] =
 	"gateway: { secrets: '/etc/other: place', on_no_route: pass, flow_hash: symmetric, limits: "
 	"none, "
-	"hold_down: 2s }\n"
+	"hold_down: 2s, damping: { half_life: 5s, suppress: 1500, reuse: 999, max: 61s } }\n"
 	"transit_router:\n"
 	"  tables:\n"
 	"    'on': { learn: [vpc-a, line, '1'], transit: true, routes: [\n"
@@ -474,7 +478,7 @@ int main(void)
 		cmocka_unit_test(a_customer_gateway_or_the_hash_changes_under_a_running_gateway),
 		cmocka_unit_test(a_new_name_is_a_new_customer_gateway),
 		cmocka_unit_test(a_forbidden_route_comes_in_at_run_time),
-		cmocka_unit_test(a_plan_leaves_out_how_bgp_is_spoken),
+		cmocka_unit_test(a_plan_leaves_out_a_setting),
 		cmocka_unit_test(a_connection_with_bgp_gets_a_static_route),
 		cmocka_unit_test(a_table_gets_a_route_twice_or_one_that_contradicts),
 		cmocka_unit_test(routes_of_run_time_meet_the_next_file),

@@ -41,7 +41,7 @@ static void assert_mark(struct mark mark, unsigned line, unsigned column)
 static void the_shipped_example_has_errors(void **state)
 {
 	static const char *const want =
-		"63:13: warning: static ECMP routes, what it sends takes one tunnel and the two "
+		"64:13: warning: static ECMP routes, what it sends takes one tunnel and the two "
 		"directions differ; prefer bgp [S23 S24 S25]";
 	struct checked k = check_file("examples/espalier.yaml");
 
@@ -107,6 +107,11 @@ static void a_default_is_not_what_the_manual_says(void **state)
 	assert_int_equal(c->gateway.flow_hash, HASH_L4);
 	assert_true(c->gateway.limits);
 	assert_int_equal(c->gateway.hold_down_ms, 300);
+	assert_true(c->gateway.damping.enabled);
+	assert_int_equal(c->gateway.damping.half_life_ms, 30000);
+	assert_int_equal(c->gateway.damping.suppress, 3000);
+	assert_int_equal(c->gateway.damping.reuse, 1000);
+	assert_int_equal(c->gateway.damping.max_ms, 300000);
 	assert_int_equal(c->gateway.audit_s, 30);
 	assert_false(c->tables[0].transit);
 	assert_int_equal(c->attachments[0].mtu, 0);
@@ -151,6 +156,10 @@ static void check_router(const struct config *c)
 	assert_int_equal(c->gateway.flow_hash, HASH_SYMMETRIC);
 	assert_false(c->gateway.limits);
 	assert_int_equal(c->gateway.hold_down_ms, 2000);
+	assert_int_equal(c->gateway.damping.half_life_ms, 10000);
+	assert_int_equal(c->gateway.damping.suppress, 4000);
+	assert_int_equal(c->gateway.damping.reuse, 500);
+	assert_int_equal(c->gateway.damping.max_ms, 120000);
 	assert_int_equal(c->gateway.audit_s, 60);
 	assert_true(c->tables[0].transit);
 	assert_int_equal(c->tables[0].routes[0].metric, 7);
@@ -476,6 +485,53 @@ static void a_timer_of_bgp_is_wrong_at_the_edges(void **state)
 		if (k.findings.count != !!rows[i].finding ||
 		    (rows[i].finding && strcmp(k.findings.list[0].text, rows[i].finding)))
 			fail_msg("'%s': %s", rows[i].text, findings_text(&k.findings));
+		checked_free(&k);
+	}
+}
+
+static void a_damping_that_cannot_work_is_accepted(void **state)
+{
+	static const struct {
+		const char *text, *finding;
+	} rows[] = {
+		{ "off", NULL },
+		{ "{}", NULL },
+		{ "{ half_life: 100ms, suppress: 1, reuse: 1, max: 100ms }",
+		  "damping: reuse 1 must be less than suppress 1: a tunnel is used again when "
+		  "that little of its penalty is left" },
+		{ "{ suppress: 1001, reuse: 1000 }", NULL },
+		{ "{ suppress: 1000 }",
+		  "damping: reuse 1000 must be less than suppress 1000: a tunnel is used again "
+		  "when that little of its penalty is left" },
+		{ "{ half_life: 60s, max: 60s }",
+		  "damping: with max 60000ms no penalty exceeds 2000 (reuse, doubled for each "
+		  "half_life in max), so suppress 3000 is never reached; raise max or reuse, or "
+		  "write `damping: off`" },
+		{ "{ half_life: 60s, max: 60s, suppress: 2000 }", NULL },
+		{ "{ half_life: 99ms }",
+		  "half_life: 99ms is out of range, 100ms to 3600000ms is allowed" },
+		{ "{ max: 86401s }",
+		  "max: 86401s is out of range, 100ms to 86400000ms is allowed" },
+		{ "{ suppress: 0 }", "suppress: 0 is out of range, 1 to 1000000 is allowed" },
+		{ "{ half_live: 1s }",
+		  "unknown key 'half_live' in damping; did you mean 'half_life'; allowed: "
+		  "half_life, suppress, reuse, max" },
+		{ "never", "damping: 'never' is neither true nor false" },
+		{ "[]", "damping: a mapping is expected, not a list" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char text[256];
+		struct checked k;
+
+		snprintf(text, sizeof(text), "gateway: { damping: %s }", rows[i].text);
+		k = check_text(text);
+		if (k.findings.count != !!rows[i].finding ||
+		    (rows[i].finding && strcmp(k.findings.list[0].text, rows[i].finding)))
+			fail_msg("'%s': %s", rows[i].text, findings_text(&k.findings));
+		assert_int_equal(k.config.gateway.damping.enabled,
+				 strcmp(rows[i].text, "off") != 0);
 		checked_free(&k);
 	}
 }
@@ -868,6 +924,7 @@ int main(void)
 		cmocka_unit_test(a_number_is_read_as_yaml_would),
 		cmocka_unit_test(a_duration_is_read_in_the_wrong_unit),
 		cmocka_unit_test(a_timer_of_bgp_is_wrong_at_the_edges),
+		cmocka_unit_test(a_damping_that_cannot_work_is_accepted),
 		cmocka_unit_test(a_switch_is_not_off),
 		cmocka_unit_test(ipv6_is_not_spoken_where_it_is_used),
 		cmocka_unit_test(an_audit_is_never_or_all_the_time),

@@ -37,6 +37,17 @@ static void print_tunnel(const json_t *e)
 	       field_string(e, "cause"), missing ? ": " : "", missing ? missing : "");
 }
 
+/* "tunnel one of dc-1 not live: damped for another 42 s" */
+static void print_liveness(const json_t *e)
+{
+	const char *why = json_string_value(field(e, "why"));
+
+	printf("tunnel %s of %s %s%s%s%s%s%s\n", field_string(e, "tunnel"),
+	       field_string(e, "connection"), style_on(why ? STYLE_BAD : STYLE_GOOD),
+	       why ? "not live" : "live", style_off(), why ? ": " : "", why ? why : "",
+	       json_is_true(field(e, "last_resort")) ? ", as the last resort" : "");
+}
+
 static void print_event(const json_t *e)
 {
 	const char *kind = field_string(e, "event");
@@ -47,6 +58,8 @@ static void print_event(const json_t *e)
 		print_route(e);
 	else if (!strcmp(kind, "tunnel"))
 		print_tunnel(e);
+	else if (!strcmp(kind, "liveness"))
+		print_liveness(e);
 	else if (!strcmp(kind, "routes"))
 		printf("routes: %s more changes (%s)\n", field_text(e, "more", number),
 		       field_string(e, "cause"));

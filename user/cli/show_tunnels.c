@@ -28,13 +28,25 @@ static const struct column tunnel_columns[] = {
 	{ "SHARE OUT", ALIGN_LEFT }, { "WHY", ALIGN_LEFT },	   { NULL, ALIGN_LEFT },
 };
 
+/* Why a tunnel in Phase 2 is not used, or is used nevertheless; NULL: there is nothing to say. */
+static const char *use_text(const json_t *item)
+{
+	if (json_is_true(field(field(item, "damping"), "last_resort")))
+		return "damped, but the last resort";
+	return json_is_string(field(item, "missing")) ? NULL
+						      : json_string_value(field(item, "why"));
+}
+
 /* What it lacks and how that was learned, or (rekeying, expiring) how the state came about. */
 static void cell_why(struct table *t, const json_t *item)
 {
 	const char *missing = json_string_value(field(item, "missing"));
 	const char *cause = json_string_value(field(item, "cause"));
+	const char *use = use_text(item);
 
-	if (strcmp(field_string(item, "state"), "up") == 0 || !cause)
+	if (use)
+		table_cell(t, STYLE_WARN, "%s", use);
+	else if (strcmp(field_string(item, "state"), "up") == 0 || !cause)
 		table_cell(t, STYLE_DIM, "%s", missing ? missing : "");
 	else if (missing)
 		table_cell(t, STYLE_DIM, "%s (%s)", missing, cause);
@@ -56,11 +68,12 @@ static void cell_rate(struct table *t, const json_t *item, const char *direction
 static void tunnel_row(struct table *t, const json_t *list, const json_t *item)
 {
 	uint64_t lost = field_count(item, "tx_carrier");
+	const char *state = field_string(item, "state");
 	char buf[BAR_STRLEN];
 
 	cell_text(t, item, "name");
 	cell_text(t, item, "connection");
-	cell_state(t, item);
+	table_cell(t, use_text(item) ? STYLE_WARN : state_style(state), "%s", state);
 	table_cell(t, STYLE_PLAIN, "%s", field_duration(item, "since_s", buf));
 	cell_text(t, item, "flaps");
 	cell_text(t, item, "device");
@@ -91,6 +104,36 @@ static void print_state(const json_t *item)
 	if (flaps)
 		printf("; went down %s time%s", unit_count(flaps, text), plural(flaps));
 	putchar('\n');
+}
+
+/* "  not live: damped for another 42 s", "  its routes are kept for another 0.2 s" */
+static void print_use(const json_t *item)
+{
+	const char *use = use_text(item);
+	bool live = json_is_true(field(item, "up"));
+
+	if (use)
+		printf("  %s%s: %s%s\n", style_on(STYLE_WARN), live ? "live" : "not live", use,
+		       style_off());
+	if (json_is_number(field(item, "held_s")))
+		printf("  its routes are kept for another %.1f s\n",
+		       json_number_value(field(item, "held_s")));
+}
+
+/* "  penalty 3737, damped until 1000 is left, for another 57s" */
+static void print_damping(const json_t *item)
+{
+	const json_t *d = field(item, "damping");
+	char penalty[UNIT_STRLEN], limit[UNIT_STRLEN], left[FIELD_STRLEN];
+	uint64_t owed = (uint64_t)json_number_value(field(d, "penalty"));
+
+	if (json_is_true(field(d, "damped")))
+		printf("  penalty %s, damped until %s is left, for another %s\n",
+		       unit_count(owed, penalty), unit_count(field_count(d, "reuse"), limit),
+		       field_duration(d, "release_s", left));
+	else if (owed)
+		printf("  penalty %s, damped from %s on\n", unit_count(owed, penalty),
+		       unit_count(field_count(d, "suppress"), limit));
 }
 
 static void print_place(const json_t *item)
@@ -124,6 +167,8 @@ static int tunnel_details(const json_t *item)
 	char number[UNIT_STRLEN];
 
 	print_state(item);
+	print_use(item);
+	print_damping(item);
 	print_place(item);
 	print_traffic(item, "in");
 	print_traffic(item, "out");

@@ -157,6 +157,15 @@ const char *health_check_format(const struct config_health_check *h, char buf[HE
 	return buf;
 }
 
+const char *damping_format(const struct config_damping *d, char buf[DAMPING_STRLEN])
+{
+	if (!d->enabled)
+		return "off";
+	snprintf(buf, DAMPING_STRLEN, "half_life %ums, suppress %u, reuse %u, max %ums",
+		 d->half_life_ms, d->suppress, d->reuse, d->max_ms);
+	return buf;
+}
+
 const struct address *tunnel_health_source(const struct config_tunnel *t)
 {
 	return t->health_check.source.family ? &t->health_check.source : &t->bgp_address;

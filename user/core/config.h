@@ -23,6 +23,10 @@
 #define DEFAULT_TUNNEL_MTU	   1400u
 #define DEFAULT_WEIGHT		   1u
 #define DEFAULT_HOLD_DOWN_MS	   300u
+#define DEFAULT_DAMPING_HALF_MS	   30000u
+#define DEFAULT_DAMPING_SUPPRESS   3000u
+#define DEFAULT_DAMPING_REUSE	   1000u
+#define DEFAULT_DAMPING_MAX_MS	   300000u
 #define DEFAULT_AUDIT_S		   30u
 #define DEFAULT_HEALTH_INTERVAL_MS 3000u
 #define DEFAULT_HEALTH_RETRIES	   3u
@@ -207,6 +211,14 @@ struct config_connection {
 	struct mark bgp_quota_mark;
 };
 
+/* Of tunnels that come and go: core/damping.h. */
+struct config_damping {
+	bool enabled; /* default true; `damping: off` is false */
+	uint32_t half_life_ms;
+	uint32_t suppress, reuse; /* a fall costs 1000 (DAMPING_COST) */
+	uint32_t max_ms;
+};
+
 /* gateway: what concerns this host rather than the service. */
 struct config_gateway {
 	char *secrets; /* directory, default DEFAULT_SECRETS */
@@ -214,9 +226,11 @@ struct config_gateway {
 	enum no_route on_no_route; /* [D8]; default NO_ROUTE_DROP */
 	int flow_hash; /* enum hash_mode of include/dataplane.h, default HASH_L4 [D12] */
 	struct mark flow_hash_mark;
-	bool limits;	       /* default true; false: `limits: none` [D5] */
-	uint32_t hold_down_ms; /* delays withdrawal, not the liveness word; default 300 */
-	uint32_t audit_s;      /* between two audits; 0: off */
+	bool limits;		       /* default true; false: `limits: none` [D5] */
+	uint32_t hold_down_ms;	       /* delays withdrawal, not the liveness word; default 300 */
+	struct config_damping damping; /* delays the return */
+	struct mark damping_mark;
+	uint32_t audit_s; /* between two audits; 0: off */
 };
 
 struct config {
@@ -262,7 +276,10 @@ void config_free(struct config *c);
 const char *tunnel_device_name(const struct config_tunnel *t, char buf[16]);
 /* "none", or "10.50.0.9 from 10.1.0.1, interval 3000ms, retries 3, revoke_route". */
 #define HEALTH_CHECK_STRLEN 192
+#define DAMPING_STRLEN	    96
 const char *health_check_format(const struct config_health_check *h, char buf[HEALTH_CHECK_STRLEN]);
+/* "off", or "half_life 30000ms, suppress 3000, reuse 1000, max 300000ms". */
+const char *damping_format(const struct config_damping *d, char buf[DAMPING_STRLEN]);
 const char *on_failure_name(enum on_failure f);
 /* What its health check sends from; family 0: not known. */
 const struct address *tunnel_health_source(const struct config_tunnel *t);

@@ -164,11 +164,15 @@ void connection_differs(struct differences *d, const struct config_connection *w
 void gateway_differs(struct differences *d, const struct config_gateway *was,
 		     const struct config_gateway *is)
 {
+	char a[DAMPING_STRLEN], b[DAMPING_STRLEN];
+
 	words_differ(d, "secrets", was->secrets, is->secrets);
 	words_differ(d, "on_no_route", was->on_no_route ? "pass" : "drop",
 		     is->on_no_route ? "pass" : "drop");
 	words_differ(d, "limits", was->limits ? "default" : "none",
 		     is->limits ? "default" : "none");
 	number_differs(d, "hold_down", was->hold_down_ms, is->hold_down_ms);
+	words_differ(d, "damping", damping_format(&was->damping, a),
+		     damping_format(&is->damping, b));
 	number_differs(d, "audit", was->audit_s, is->audit_s);
 }

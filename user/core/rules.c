@@ -62,6 +62,7 @@ static const struct {
 	{ "S58", rule_bgp_addresses },
 	{ "D16", rule_secrets },
 	{ "", rule_tunnel_mtu },
+	{ "", rule_damping },
 	{ "", rule_health_addresses },
 	{ "", rule_health_answers },
 };

@@ -24,6 +24,8 @@ rule_fn rule_tunnel_names, rule_if_ids, rule_device_names, rule_devices_twice,
 	rule_tunnel_addresses, rule_tunnel_pairs, rule_tunnel_gateway, rule_tunnel_cidrs,
 	rule_tunnel_cidrs_differ, rule_bgp_addresses, rule_secrets, rule_tunnel_mtu;
 
+/* rules_damping.c */
+rule_fn rule_damping;
 /* rules_health.c */
 rule_fn rule_health_addresses, rule_health_answers;
 

@@ -2,7 +2,22 @@
 #include <stdio.h>
 #include "tunnel.h"
 
-#define NS_PER_S 1000000000ull
+#define NS_PER_S  1000000000ull
+#define NS_PER_MS 1000000ull
+
+struct tunnel_policy tunnel_policy_of(const struct config_gateway *g)
+{
+	return (struct tunnel_policy){
+		.hold_down_ns = g->hold_down_ms * NS_PER_MS,
+		.damping = {
+			.enabled = g->damping.enabled,
+			.half_life_ns = g->damping.half_life_ms * NS_PER_MS,
+			.suppress = g->damping.suppress,
+			.reuse = g->damping.reuse,
+			.max_ns = g->damping.max_ms * NS_PER_MS,
+		},
+	};
+}
 
 void tunnel_set_policy(struct tunnel_machine *m, const struct tunnel_policy *p, uint64_t now_ns)
 {

@@ -14,8 +14,8 @@
  *
  * A fall from fine is a flap, and costs DAMPING_COST. A rekey is none (phase2.h sees to that). A
  * reauthentication that breaks before it makes is one, however short, since packets really could
- * not be sent meanwhile; the default policy forgives it: at one an hour, or even three a minute, no
- * tunnel is damped.
+ * not be sent meanwhile; the default policy forgives it: at one an hour, or even three a minute for
+ * ever, no tunnel is damped.
  *
  * Last resort: damping must not be worse than flapping. When no tunnel of a connection may carry,
  * and some are merely damped, the one that owes least carries (one alone: the others may rest); it
@@ -28,6 +28,7 @@
 #define ESPALIER_TUNNEL_H
 
 #include <stddef.h>
+#include "config.h"
 #include "damping.h"
 #include "phase2.h"
 
@@ -75,6 +76,9 @@ struct tunnel_machine {
 	bool damped;	  /* its return is, or would be, held back */
 	bool last_resort; /* live although damped */
 };
+
+/* What the configuration says of all tunnels. */
+struct tunnel_policy tunnel_policy_of(const struct config_gateway *g);
 
 /* Another policy, at once; the first one too. Nothing that carries falls by it. */
 void tunnel_set_policy(struct tunnel_machine *m, const struct tunnel_policy *p, uint64_t now_ns);

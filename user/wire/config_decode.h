@@ -75,6 +75,7 @@ void schema_defaults(const struct schema *s, void *base);
 void decode_members(struct decoder *d, const struct schema *s, yaml_node_t *node, struct mark mark,
 		    void *base);
 decode_fn decode_mapping; /* a struct within the struct */
+decode_fn decode_switch;  /* `off`, or the same: its first member is what says so */
 decode_fn decode_named;	  /* name: {…} → array of structs, in the order of the file */
 decode_fn decode_list;	  /* [{…}] → array of structs */
 

@@ -9,6 +9,24 @@
 #include "config_emitter.h"
 #include "dataplane.h"
 
+static void put_damping(struct emitter *e, const struct config_damping *d)
+{
+	if (!d->enabled) {
+		key_word(e, "damping", "off");
+		return;
+	}
+	if (d->half_life_ms == DEFAULT_DAMPING_HALF_MS && d->suppress == DEFAULT_DAMPING_SUPPRESS &&
+	    d->reuse == DEFAULT_DAMPING_REUSE && d->max_ms == DEFAULT_DAMPING_MAX_MS)
+		return;
+	put_plain(e, "damping");
+	begin_mapping(e, true);
+	key_duration(e, "half_life", d->half_life_ms, DEFAULT_DAMPING_HALF_MS);
+	key_number(e, "suppress", d->suppress, DEFAULT_DAMPING_SUPPRESS);
+	key_number(e, "reuse", d->reuse, DEFAULT_DAMPING_REUSE);
+	key_duration(e, "max", d->max_ms, DEFAULT_DAMPING_MAX_MS);
+	end_mapping(e);
+}
+
 static void put_gateway(struct emitter *e, const struct config_gateway *g)
 {
 	static const char *const hashes[] = { [HASH_L3] = "l3", [HASH_SYMMETRIC] = "symmetric" };
@@ -23,6 +41,7 @@ static void put_gateway(struct emitter *e, const struct config_gateway *g)
 	if (!g->limits)
 		key_word(e, "limits", "none");
 	key_duration(e, "hold_down", g->hold_down_ms, DEFAULT_HOLD_DOWN_MS);
+	put_damping(e, &g->damping);
 	if (g->audit_s)
 		key_seconds(e, "audit", g->audit_s, DEFAULT_AUDIT_S);
 	else

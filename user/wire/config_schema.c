@@ -34,6 +34,28 @@ _Static_assert(sizeof(enum on_failure) == 4 && sizeof(enum no_route) == 4 &&
 		       sizeof(enum xdp_mode) == 4,
 	       "store_number()");
 
+/* The field's offset is that of `enabled`, and of the struct. */
+_Static_assert(offsetof(struct config_damping, enabled) == 0, "decode_switch()");
+
+/* A fall costs 1000. A million is more than any policy needs; a penalty is a double anyway. */
+static const struct field damping_fields[] = {
+	{ "half_life", decode_duration, VALUE(struct config_damping, half_life_ms),
+	  RANGE(100, 3600000), .initial = DEFAULT_DAMPING_HALF_MS },
+	{ "suppress", decode_number, VALUE(struct config_damping, suppress), RANGE(1, 1000000),
+	  .initial = DEFAULT_DAMPING_SUPPRESS },
+	{ "reuse", decode_number, VALUE(struct config_damping, reuse), RANGE(1, 1000000),
+	  .initial = DEFAULT_DAMPING_REUSE },
+	{ "max", decode_duration, VALUE(struct config_damping, max_ms), RANGE(100, 86400000),
+	  .initial = DEFAULT_DAMPING_MAX_MS },
+	END,
+};
+
+static const struct schema damping_schema = {
+	.what = "damping",
+	.fields = damping_fields,
+	.size = sizeof(struct config_damping),
+};
+
 static const struct field gateway_fields[] = {
 	{ "secrets", decode_text, VALUE(struct config_gateway, secrets),
 	  MARK(struct config_gateway, secrets_mark) },
@@ -45,6 +67,8 @@ static const struct field gateway_fields[] = {
 	  .initial = true },
 	{ "hold_down", decode_duration, VALUE(struct config_gateway, hold_down_ms),
 	  .initial = DEFAULT_HOLD_DOWN_MS, .max = 60000 },
+	{ "damping", decode_switch, VALUE(struct config_gateway, damping.enabled),
+	  MARK(struct config_gateway, damping_mark), .initial = true, .schema = &damping_schema },
 	{ "audit", decode_seconds_or_off, VALUE(struct config_gateway, audit_s), RANGE(5, 3600),
 	  .initial = DEFAULT_AUDIT_S },
 	END,

@@ -35,15 +35,6 @@ static const struct schema graceful_restart_schema = {
 _Static_assert(offsetof(struct config_bfd, enabled) == 0, "decode_switch()");
 _Static_assert(offsetof(struct config_graceful_restart, enabled) == 0, "decode_switch()");
 
-/* `off`, or how: a mapping. */
-static void decode_switch(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
-{
-	if (node->type == YAML_SCALAR_NODE)
-		decode_bool(d, f, node, base);
-	else
-		decode_mapping(d, f, node, base);
-}
-
 static const char *const family_words[] = { "ipv4", "ipv6", NULL };
 
 /* A word's position is its bit. */

@@ -232,6 +232,14 @@ void decode_mapping(struct decoder *d, const struct field *f, yaml_node_t *node,
 		decode_members(d, f->schema, node, mark_of(node), (char *)base + f->offset);
 }
 
+void decode_switch(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	if (node->type == YAML_SCALAR_NODE)
+		decode_bool(d, f, node, base);
+	else
+		decode_mapping(d, f, node, base);
+}
+
 /* The names of one mapping, to find those given twice without comparing each with each. */
 struct key_place {
 	const char *name;

@@ -10,7 +10,9 @@ espalier_config=$ground_state/espalier.yaml
 espalier_build=$ground_build
 
 # The configuration of the demonstration: one VPC, one data centre, two tunnels, static routes of both families.
-espalier_yaml() {
+espalier_yaml() # [KEYS of `gateway`]
+{
+	[ -z "${1:-}" ] || printf 'gateway: { %s }\n' "$1"
 	cat <<'TEXT'
 transit_router:
   tables:

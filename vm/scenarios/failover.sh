@@ -179,10 +179,7 @@ without_a_withdrawal() # CHECK…
 # Both tunnels fall together, for less than hold_down: nothing is carried meanwhile, but no route goes.
 hold_down_outlasts_reauthentication() {
 	fresh
-	{
-		printf 'gateway: { hold_down: 30s }\n'
-		espalier_yaml
-	} >"$ground_state/patient.yaml"
+	espalier_yaml 'damping: off, hold_down: 30s' >"$ground_state/patient.yaml"
 	espalier apply "$ground_state/patient.yaml"
 	without_a_withdrawal both_reauthenticate
 	espalier_sees_up t0 t1
@@ -326,7 +323,7 @@ flush_stops_everything() {
 topology_up
 strongswan_up gateway
 strongswan_up dc-gateway
-espalier_yaml >"$espalier_config"
+espalier_yaml 'damping: off' >"$espalier_config" # each scene falls more than once
 espalier_up
 fresh
 rate=$(quiet_rate)

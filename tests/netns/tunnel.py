@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+What becomes of a tunnel that falls, returns, or comes and goes, on the ground of gateway.py: its liveness word at once,
+its routes after the hold-down, its return when it is no longer damped.
+"""
+import json
+import subprocess
+import sys
+import threading
+
+import gateway as ground
+from gateway import BUILD, CONFIG, PINS, REPLAY, SOCKET, STATE, Gateway, run, wait_for
+
+YAML = """
+gateway: { hold_down: %(hold_down)s, damping: %(damping)s }
+transit_router:
+  tables:
+    main: { learn: [vpc-a, dc-1] }
+attachments:
+  vpc-a: { type: vpc, device: eth1, cidrs: [10.1.0.0/24], association: main }
+  dc-1:  { type: vpn, connection: dc-1, association: main }
+customer_gateways:
+  dc-1: { addresses: [203.0.113.10, 203.0.113.11] }
+connections:
+  dc-1:
+    customer_gateway: dc-1
+    vrf: false
+    routes: [10.50.0.0/16]
+    tunnels:
+      - { name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10 }
+      - { name: two, if_id: 102, device: tun102, local_address: 198.51.100.2, remote_address: 203.0.113.11 }
+"""
+QUICK = "{ half_life: 4s, suppress: 2000 }"
+PATIENT = "{ half_life: 3600s, suppress: 2000, max: 86400s }"
+G = None
+
+
+def write(hold_down="0", damping="off", path=CONFIG):
+    with open(path, "w") as f:
+        f.write(YAML % {"hold_down": hold_down, "damping": damping})
+    return path
+
+
+def apply(**changes):
+    G.cli("apply", write(path=f"{STATE}/other.yaml", **changes))
+
+
+def tunnel(name):
+    return next(t for t in G.cli("show", "tunnels") if t["name"] == name)
+
+
+def text(*words):
+    return subprocess.run([f"{BUILD}/espalier", "-s", SOCKET, *words], text=True, capture_output=True, check=True).stdout
+
+
+def word(name):
+    """What the programs read."""
+    return json.loads(run([f"{BUILD}/tests/reaction", PINS, REPLAY, "word", name]))
+
+
+def up(number):
+    """In Phase 2; used, only if nothing speaks against it."""
+    G.sas("up", number)
+    wait_for("Phase 2", lambda: tunnel(("one", "two")[number - 1])["state"] == "up")
+
+
+def flap_until_damped(number):
+    name = ("one", "two")[number - 1]
+    for _ in range(10):
+        G.down(number)
+        up(number)
+        if tunnel(name)["damping"]["damped"]:
+            return
+    raise AssertionError(f"ten falls did not damp {name}: {tunnel(name)}")
+
+
+def used(ports=range(2000, 2032)):
+    """The tunnels that flows take now."""
+    return {G.path("10.50.0.9", "udp", port, 7)["tunnel"] for port in ports}
+
+
+class Monitor:
+    """What subscribers are told."""
+
+    def __init__(self):
+        self.process = subprocess.Popen([f"{BUILD}/espalier", "-j", "-s", SOCKET, "monitor"], text=True, stdout=subprocess.PIPE)
+        self.events = []
+        threading.Thread(target=self.listen, daemon=True).start()
+        # It listens when it hears of something.
+        run([f"{BUILD}/espalier", "-s", SOCKET, "audit"])
+        wait_for("the monitor listens", self.listens)
+
+    def listens(self):
+        G.cli("route", "add", "dc-1", "10.99.0.0/16")
+        G.cli("route", "delete", "dc-1", "10.99.0.0/16")
+        return any(e.get("prefix") == "10.99.0.0/16" for e in self.events)
+
+    def listen(self):
+        for line in self.process.stdout:
+            self.events.append(json.loads(line))
+
+    def of(self, kind, name):
+        return [e for e in self.events if e["event"] == kind and e.get("tunnel") == name]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
+        self.process.kill()
+        self.process.wait()
+
+
+# ---- hold-down -----------------------------------------------------------------------------------------------------
+
+def a_lost_connection_keeps_its_routes_for_the_hold_down():
+    apply(hold_down="60s")
+    G.down(1)
+    G.down(2)
+    assert (word("one"), word("two")) == (0, 0)
+    told = tunnel("two")
+    assert G.states() == {"active"} and told["present"] and 50 < told["held_s"] <= 60, told
+    assert "its routes are kept for another" in text("show", "tunnels", "-d")
+    G.up(1)
+    told = tunnel("one")
+    assert G.states() == {"active"} and told["held_s"] is None and told["flaps"] == 1, told
+
+
+def a_shorter_hold_down_counts_at_once():
+    G.down(1)
+    assert G.states() == {"active"}
+    apply(hold_down="0")
+    wait_for("the routes are withdrawn", lambda: G.states() == {"withdrawn"})
+    assert tunnel("one")["held_s"] is None and not tunnel("one")["present"]
+    G.up(1)
+    G.up(2)
+
+
+def a_hold_down_ends_by_itself():
+    apply(hold_down="1s")
+    G.down(1)
+    G.down(2)
+    wait_for("the routes are withdrawn", lambda: G.states() == {"withdrawn"})
+    G.up(1)
+    G.up(2)
+    wait_for("the routes are back", lambda: G.states() == {"active"})
+
+
+def without_its_device_a_tunnel_carries_nothing():
+    apply(hold_down="0")
+    run("ip link set tun101 down")
+    wait_for("it is not used", lambda: not G.live(1))
+    assert tunnel("one")["why"] == "no device" and tunnel("one")["state"] == "up", tunnel("one")
+    assert word("one") == 0 and used() == {"two"} and "no device" in text("show", "tunnels")
+    run("ip link set tun102 down")
+    wait_for("the routes are withdrawn", lambda: G.states() == {"withdrawn"})
+    run("ip link set tun101 up && ip link set tun102 up")
+    wait_for("both are used again", lambda: G.live(1) and G.live(2) and G.states() == {"active"})
+
+
+# ---- damping -------------------------------------------------------------------------------------------------------
+
+def a_tunnel_that_comes_and_goes_is_left_alone():
+    apply(damping=PATIENT)
+    with Monitor() as monitor:
+        flap_until_damped(1)
+        told = tunnel("one")
+        assert told["state"] == "up" and not told["up"] and told["why"].startswith("damped for another "), told
+        assert told["damping"]["penalty"] > 1990 and told["damping"]["release_s"] > 3000, told
+        assert word("one") == 0 and used() == {"two"} and G.states() == {"active"}
+        assert "damped for another" in text("show", "tunnels") and "damped until 1000 is left" in text("show", "tunnels", "-d")
+        wait_for("subscribers hear why", lambda: any(
+            not e["live"] and e["why"].startswith("damped") for e in monitor.of("liveness", "one")))
+
+
+def the_last_resort_carries_although_it_is_damped():
+    assert tunnel("one")["damping"]["damped"]
+    G.down(2)
+    wait_for("the damped one takes over", lambda: G.live(1))
+    told = tunnel("one")
+    assert told["damping"]["last_resort"] and told["damping"]["damped"] and told["why"] is None, told
+    assert word("one") == 1 and used() == {"one"} and G.states() == {"active"}
+    assert "damped, but the last resort" in text("show", "tunnels")
+    up(2)
+    wait_for("it gives way", lambda: G.live(2) and not G.live(1))
+    assert word("one") == 0 and used() == {"two"} and not tunnel("one")["damping"]["last_resort"]
+
+
+def damping_that_is_switched_off_lets_go():
+    assert tunnel("one")["damping"]["damped"]
+    apply(damping="off")
+    wait_for("it is used", lambda: G.live(1))
+    assert tunnel("one")["damping"] is None and used() == {"one", "two"}
+
+
+def a_damped_tunnel_returns_by_itself():
+    apply(damping=QUICK)
+    flap_until_damped(1)
+    assert word("one") == 0
+    wait_for("it is let go", lambda: G.live(1))
+    told = tunnel("one")
+    assert word("one") == 1 and not told["damping"]["damped"] and told["damping"]["penalty"] <= 1000, told
+    assert used() == {"one", "two"}
+
+
+# ---- a restart -----------------------------------------------------------------------------------------------------
+
+def a_restart_takes_no_carrying_tunnel_out():
+    seen, watched = [], threading.Event()
+
+    def watch():
+        while not watched.is_set():
+            seen.append((word("one"), word("two")))
+    watcher = threading.Thread(target=watch)
+    assert (word("one"), word("two")) == (1, 1)
+    watcher.start()
+    G.stop(ground.signal.SIGKILL)
+    G.start()
+    wait_for("both are used", lambda: G.live(1) and G.live(2))
+    watched.set()
+    watcher.join()
+    assert len(seen) > 2 and set(seen) == {(1, 1)}, seen
+    assert G.states() == {"active"} and tunnel("one")["flaps"] == 0
+
+
+STORIES = [
+    a_lost_connection_keeps_its_routes_for_the_hold_down, a_shorter_hold_down_counts_at_once, a_hold_down_ends_by_itself,
+    without_its_device_a_tunnel_carries_nothing, a_tunnel_that_comes_and_goes_is_left_alone,
+    the_last_resort_carries_although_it_is_damped, damping_that_is_switched_off_lets_go, a_damped_tunnel_returns_by_itself,
+    a_restart_takes_no_carrying_tunnel_out,
+]
+
+
+def main():
+    global G
+    G = ground.G = Gateway()
+    write()
+    G.start()
+    G.up(1)
+    G.up(2)
+    return ground.tell(G, STORIES)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
