@@ -53,6 +53,15 @@ struct listing {
 	bool after_used;	       /* the one in use in this direction has come */
 };
 
+/* The peer's UDP port, or that which a NAT gives it; null where ESP goes without UDP. */
+static json_t *peer_port_json(const struct phase2_sa *s)
+{
+	if (!s->sa.encap)
+		return json_null();
+	return json_integer(s->direction == XFRM_DIRECTION_IN ? s->sa.encap_sport
+							      : s->sa.encap_dport);
+}
+
 static json_t *sa_json(const struct phase2_sa *s, const struct listing *l)
 {
 	const struct xfrm_sa *sa = &s->sa;
@@ -61,14 +70,15 @@ static json_t *sa_json(const struct phase2_sa *s, const struct listing *l)
 
 	sa_left(sa, s->direction, l->wall_s, &left);
 	return json_pack(
-		"{s:s, s:o, s:s, s:b, s:o, s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:b, s:o, s:I, s:o}",
+		"{s:s, s:o, s:s, s:b, s:o, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:b, s:o, s:I, "
+		"s:o}",
 		"direction", s->direction == XFRM_DIRECTION_IN ? "in" : "out", "spi",
 		spi_json(sa->id.spi), "use", use_of(s, l->after_used), "soft_expired",
 		s->soft_expired, "algorithm", text_or_null(*cipher ? cipher : NULL), "key_bits",
 		(json_int_t)xfrm_sa_cipher_bits(sa), "encapsulation",
-		sa->encap ? json_string("udp") : json_null(), "bytes", (json_int_t)sa->usage.bytes,
-		"packets", (json_int_t)sa->usage.packets, "age_s",
-		(json_int_t)sa_age(sa, l->wall_s), "soft", limits_json(&left.soft), "hard",
+		sa->encap ? json_string("udp") : json_null(), "peer_port", peer_port_json(s),
+		"bytes", (json_int_t)sa->usage.bytes, "packets", (json_int_t)sa->usage.packets,
+		"age_s", (json_int_t)sa_age(sa, l->wall_s), "soft", limits_json(&left.soft), "hard",
 		limits_json(&left.hard), "esn", sa->esn, "sequence", limit_json(&left.sequence),
 		"replay_window", (json_int_t)sa->replay_window, "dropped", drops_json(sa));
 }

@@ -53,10 +53,10 @@ dc-1-1  up for 3h12m, by UPDPOLICY
   connection dc-1, MTU 1400, weight 1
   in  10 packets, 1000 B; in the last minute 0 packets/s, 0 B/s
   out 750 packets, 1.00 GiB; in the last minute 812 packets/s, 1.00 MiB/s
-  SA   SPI         USE       ALGORITHM                       AGE     BYTES  PACKETS   REKEY  EXPIRES  LEFT                     BYTES LEFT  PACKETS LEFT  SEQ LEFT  WINDOW  DROPPED
-  in   0xc0ffee00  leftover  rfc4106(gcm(aes)) 288         1h00m    1000 B       10     due    5m58s  █░░░░░░░░░░░░░░░   9.0%                                 ESN    1024  3 replayed, 12.3k too old
-  in   0xc0ffee01  in-use    rfc4106(gcm(aes)) 288 in udp     2s       0 B        0  59m58s    1h05m  ████████████████  99.9%                                 ESN    1024  1 not authentic
-  out  0xc0ffee02  in-use    cbc(aes) 256 in udp           1h00m  1.00 GiB      750       -        -  █░░░░░░░░░░░░░░░   4.8%    51.2 MiB         3.00M     4.29G       0
+  SA   SPI         USE       ALGORITHM                            AGE     BYTES  PACKETS   REKEY  EXPIRES  LEFT                     BYTES LEFT  PACKETS LEFT  SEQ LEFT  WINDOW  DROPPED
+  in   0xc0ffee00  leftover  rfc4106(gcm(aes)) 288              1h00m    1000 B       10     due    5m58s  █░░░░░░░░░░░░░░░   9.0%                                 ESN    1024  3 replayed, 12.3k too old
+  in   0xc0ffee01  in-use    rfc4106(gcm(aes)) 288 in udp 4500     2s       0 B        0  59m58s    1h05m  ████████████████  99.9%                                 ESN    1024  1 not authentic
+  out  0xc0ffee02  in-use    cbc(aes) 256 in udp 41002          1h00m  1.00 GiB      750       -        -  █░░░░░░░░░░░░░░░   4.8%    51.2 MiB         3.00M     4.29G       0
 
 dc-1-2  down for 42s, by DELPOLICY: no outbound policy; went down 3 times
   its routes are kept for another 0.2 s

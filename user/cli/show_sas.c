@@ -19,15 +19,20 @@ static enum style use_style(const char *use)
 	return strcmp(use, "in-use") == 0 ? STYLE_GOOD : STYLE_DIM;
 }
 
-/* "rfc4106(gcm(aes)) 160 in UDP" */
+/* "rfc4106(gcm(aes)) 160", and "udp 4500" where it goes in UDP: the port is the peer's, or its
+ * NAT's */
 static void cell_algorithm(struct table *t, const json_t *sa)
 {
 	const char *encapsulation = json_string_value(field(sa, "encapsulation"));
-	char bits[FIELD_STRLEN];
+	char bits[FIELD_STRLEN], port[FIELD_STRLEN];
 
-	table_cell(t, STYLE_PLAIN, "%s %s%s%s", field_string(sa, "algorithm"),
-		   field_text(sa, "key_bits", bits), encapsulation ? " in " : "",
-		   encapsulation ? encapsulation : "");
+	if (encapsulation)
+		table_cell(t, STYLE_PLAIN, "%s %s in %s %s", field_string(sa, "algorithm"),
+			   field_text(sa, "key_bits", bits), encapsulation,
+			   field_text(sa, "peer_port", port));
+	else
+		table_cell(t, STYLE_PLAIN, "%s %s", field_string(sa, "algorithm"),
+			   field_text(sa, "key_bits", bits));
 }
 
 /* What of one limit is left, from 0 to 1. */
