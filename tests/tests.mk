@@ -54,7 +54,7 @@ test-netns: $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event $(T)/stream 
 	@BUILD=$(BUILD) tests/run netns 300 $(NETNS_TESTS)
 
 test-vm: ## real strongSwan and real ESP in a virtual machine
-	@BUILD=$(BUILD) tests/run vm 2400 $(VM_DIR)/test
+	@BUILD=$(BUILD) tests/run vm 4500 $(VM_DIR)/test
 
 include tests/bench/forward.mk
 include tests/bench/failover.mk

@@ -33,7 +33,7 @@ connections:
 TEXT
 }
 
-# Starts espalierd with the configuration and returns when it forwards.
+# Starts espalierd with the configuration and returns when it forwards. Many tunnels need more than a minute the first time.
 espalier_up() # [OPTION…]
 {
 	[ -s "$espalier_config" ] || espalier_yaml >"$espalier_config"
@@ -41,7 +41,7 @@ espalier_up() # [OPTION…]
 	process_start espalierd gateway nice -n -10 "$espalier_build/espalierd" --foreground --config "$espalier_config" \
 		--socket "$espalier_socket" --bpffs "$espalier_pins" --runtime-dir "$ground_state/espalier-run" \
 		--state-dir "$ground_state/espalier-state" "$@"
-	if ! wait_for 60 "espalierd answers" espalier_answers; then
+	if ! wait_for "${espalier_start_limit:-60}" "espalierd answers" espalier_answers; then
 		cat "$(process_log espalierd)" >&2
 		return 1
 	fi

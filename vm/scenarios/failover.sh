@@ -9,95 +9,13 @@ set -euo pipefail
 scenarios=$(dirname "${BASH_SOURCE[0]}")
 # shellcheck source=vm/scenarios/lib.sh
 . "$scenarios/lib.sh"
-# shellcheck source=vm/scenarios/espalier.sh
-. "$scenarios/espalier.sh"
+# shellcheck source=vm/scenarios/scenes.sh
+. "$scenarios/scenes.sh"
 
-flows=32 first_port=21000 port=7100
-
-finish() {
-	espalier_down KILL >/dev/null 2>&1 || true
-	espalier_cleanup >/dev/null 2>&1 || true
-	topology_down
-}
-trap finish EXIT
-
-# ---- what all of them do ------------------------------------------------------------------------------------------------
-
-# A claim whose stream and capture do not outlive it, whatever becomes of it.
-scene() # NAME AT_LEAST_ESP DESCRIPTION CHECK…
-{
-	local name=$1 esp=$2 description=$3 file
-	shift 3
-	claim "$description" sealed "$name" "$esp" "$@"
-	for file in "$ground_state"/process.stream-* "$ground_state"/process.capture-*; do
-		[ ! -e "$file" ] || process_stop "${file##*/process.}" KILL || true
-	done
-}
-
-# The stream, for as long as the check takes; then says what became of its packets.
-streaming() # NAME CHECK…
-{
-	local name=$1
-	shift
-	stream_start "$name" vpc dc 10.50.0.2 "$port" --flows "$flows" --from-port "$first_port" --rate "$rate" --seconds 900
-	wait_for 30 "the stream flows" stream_delivered "$name" 100
-	"$@"
-	stream_stop "$name" >/dev/null
-	account "$name"
-}
-
-account() # STREAM [WORDS]
-{
-	say "#   ${2:-}$(jq -c '{sent, lost, reordered, overload, sa_deleted, longest_gap_ms, longest_flow_gap_ms}' "$ground_output/stream-$1.json")"
-}
-
-# Both tunnels are up afterwards, and neither ever fell.
-without_a_flap() # CHECK…
-{
-	local before after
-	before=$(flaps)
-	"$@"
-	after=$(flaps)
-	espalier_sees_up t0 t1
-	if [ "$before" != "$after" ]; then
-		complain "flaps of t0 and t1 went from $before to $after: $(tail -n 20 "$(process_log espalierd)")"
-		return 1
-	fi
-}
-
-flaps() { printf '%s %s\n' "$(espalier_tunnel_field t0 flaps)" "$(espalier_tunnel_field t1 flaps)"; }
-
-# Both tunnels, with these options of the gateway's connections and children, as of swanctl_conf.
-fresh() # [CONNECTION_OPTIONS [CHILD_OPTIONS]]
-{
-	swanctl_change gateway "$@"
-	tunnels_anew
-	wait_for 20 "espalierd sees both up" espalier_sees_up t0 t1
-	wait_for 20 "the routes are active" routes_are active
-}
-
-# Less was lost than the stream sent in so many seconds.
-lost_less_than_seconds() # STREAM SECONDS
-{
-	stream_holds "$1" ".received > 0 and .lost < $2 * $rate"
-}
+# ---- rekeys ---------------------------------------------------------------------------------------------------------------
 
 # How many CHILD_SAs the gateway's charon has rekeyed so far.
 rekeys() { grep -c 'outbound CHILD_SA t[01]{[0-9]*} established' "$(process_log charon-gateway)"; }
-
-paths() { espalier_paths 10.1.0.2 10.50.0.2 "$first_port" "$flows" "$port"; } # one line for each flow of the stream
-
-# Flows whose path was TUNNEL lost nothing and kept their order.
-untouched() # STREAM PATHS_FILE TUNNEL
-{
-	jq -e --rawfile paths "$2" --arg tunnel "$3" '
-		($paths | split("\n")) as $path | .overload as $overload |
-		[.by_flow[] | select($path[.flow] == $tunnel)] |
-		length > 0 and (map(.lost) | add) <= $overload and all(.reordered == 0)' \
-		"$ground_output/stream-$1.json" >/dev/null
-}
-
-# ---- rekeys ---------------------------------------------------------------------------------------------------------------
 
 rekeyed_for_two_minutes() {
 	local before after
@@ -114,7 +32,7 @@ rekeyed_for_two_minutes() {
 # Both ends begin at the same time, again and again.
 rekeys_collide() {
 	local round
-	for round in 1 2 3 4 5; do
+	for round in 1 2 3; do
 		swanctl_in dc-gateway --rekey --child t0 >/dev/null &
 		swanctl_in gateway --rekey --child t0 >/dev/null
 		wait "$!"
@@ -133,6 +51,22 @@ colliding_rekeys_lose_nothing() {
 	fresh
 	without_a_flap streaming collide rekeys_collide
 	stream_lost_nothing collide
+}
+
+# The same child negotiated once more, and the first of the two deleted.
+duplicate_comes_and_first_goes() {
+	local first
+	first=$(swanctl_in gateway --list-sas --child t0 | sed -n 's/^ *t0: #\([0-9]*\), .*INSTALLED.*/\1/p')
+	swanctl_in gateway --initiate --child t0 --timeout 60 >/dev/null
+	wait_for 20 "t0 has two pairs of SAs" eval '[ "$(tunnel_sas gateway t0)" = "2 2" ]'
+	swanctl_in gateway --terminate --child-id "$first" --timeout 30 >/dev/null
+	wait_for 20 "one pair of SAs is left" eval '[ "$(tunnel_sas gateway t0)" = "1 1" ]'
+}
+
+duplicates_lose_nothing() {
+	fresh
+	without_a_flap streaming duplicate duplicate_comes_and_first_goes
+	stream_lost_nothing duplicate
 }
 
 # ---- reauthentication -------------------------------------------------------------------------------------------------------
@@ -161,19 +95,6 @@ reauthenticated_break_before_make() {
 	streaming break without_a_withdrawal reauthenticate t0
 	[ "$(flaps)" = "$((${before% *} + 1)) ${before#* }" ]
 	lost_less_than_seconds break 1
-}
-
-# No route of dc-1 goes while the check runs.
-without_a_withdrawal() # CHECK…
-{
-	process_start monitor gateway "$espalier_build/espalier" --socket "$espalier_socket" monitor
-	"$@"
-	# The last word: a route comes, so that everything before it has been told.
-	espalier route add dc-1 10.99.0.0/16
-	wait_for 10 "monitor is up to date" grep -q '10.99.0.0/16.*added' "$(process_log monitor)"
-	process_stop monitor || true
-	espalier route delete dc-1 10.99.0.0/16
-	not grep 'route .* removed' "$(process_log monitor)"
 }
 
 # Both tunnels fall together, for less than hold_down: nothing is carried meanwhile, but no route goes.
@@ -320,17 +241,10 @@ flush_stops_everything() {
 
 # ---- the order of events ------------------------------------------------------------------------------------------------
 
-topology_up
-strongswan_up gateway
-strongswan_up dc-gateway
-espalier_yaml 'damping: off' >"$espalier_config" # each scene falls more than once
-espalier_up
-fresh
-rate=$(quiet_rate)
-say "# streams of $rate packets/s in $flows flows"
-
+scenes_begin "$@"
 scene rekey 5000 "rekeyed every 4 s for 2 minutes: not one flap, not one packet lost" rekeyed_for_two_minutes
 scene collide 1000 "rekeys from both ends at the same time: not one flap, not one packet lost" colliding_rekeys_lose_nothing
+scene duplicate 100 "a duplicate CHILD_SA, then the first deleted: not one flap, not one packet lost" duplicates_lose_nothing
 scene make 100 "reauthenticated, make before break: not one flap, not one packet lost" reauthenticated_make_before_break
 scene break 100 "reauthenticated, break before make: the other tunnel carries, no route goes" reauthenticated_break_before_make
 scene patient 0 "both reauthenticated, break before make: hold_down keeps the routes" hold_down_outlasts_reauthentication

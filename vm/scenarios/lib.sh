@@ -25,6 +25,7 @@ ground_output=${ESPALIER_OUTPUT:-$ground_state/output}
 ground_source=${ESPALIER_SRC:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 ground_build=${ESPALIER_BUILD:-$ground_source/build}
 ground_namespaces=(vpc gateway dc-gateway dc)
+ground_underlay=(dc-gateway eth0) # namespace and device of its far end
 ground_if_ids_gateway=(101 102)
 ground_if_ids_dc=(201 202)
 # Of charon and swanctl; the smallest set of Debian's strong ones that also OpenSSL-less builds know.

@@ -225,14 +225,15 @@ tunnel_gone() # NAMESPACE t0|t1: no SA either way
 	[ "$(tunnel_sas "$@")" = "0 0" ]
 }
 
-# Negotiates a tunnel from the gateway and waits until both ends' kernels have its SAs. One that is up stays as it is.
-tunnel_up() # t0|t1
+tunnel_is_up() { tunnel_installed gateway "$1" && tunnel_installed dc-gateway "$1" && tunnel_known "$1"; } # t0|t1
+
+# Negotiates a tunnel, from the gateway if not told otherwise, and waits until both ends' kernels have its SAs. One that is
+# up stays as it is.
+tunnel_up() # t0|t1 [gateway|dc-gateway]
 {
 	local log=$ground_output/swanctl-initiate-$1.log
-	if tunnel_installed gateway "$1" && tunnel_installed dc-gateway "$1" && tunnel_known "$1"; then
-		return 0
-	fi
-	if ! swanctl_in gateway --initiate --child "$1" --timeout 90 >"$log" 2>&1; then
+	! tunnel_is_up "$1" || return 0
+	if ! swanctl_in "${2:-gateway}" --initiate --child "$1" --timeout 90 >"$log" 2>&1; then
 		tail -n 20 "$log" >&2
 		complain "tunnel $1 was not negotiated"
 		return 1
@@ -241,16 +242,25 @@ tunnel_up() # t0|t1
 	wait_for 20 "SAs of $1 in dc-gateway's kernel" tunnel_installed dc-gateway "$1"
 }
 
-# Ends what both tunnels have, IKE SAs included, and negotiates them with the gateway's connections as they are now.
-tunnels_anew() {
+# Ends what both tunnels have, IKE SAs included, and negotiates them with the connections as they are now.
+tunnels_anew() # [gateway|dc-gateway]: who begins
+{
 	local t
 	for t in t0 t1; do
 		# Every one of that name: after a crash of a peer there may be several.
 		while swanctl_in gateway --terminate --ike "$t" --force --timeout 10 >/dev/null 2>&1; do :; done
 		wait_for 20 "SAs of $t gone at the gateway" tunnel_gone gateway "$t" || return 1
-		tunnel_up "$t" || return 1
+		tunnel_up "$t" "$@" || return 1
 	done
+	connections >"$ground_state/negotiated"
 }
+
+# Both are up, and were negotiated with the connections as they are now.
+tunnels_are_anew() {
+	[ "$(connections)" = "$(cat "$ground_state/negotiated" 2>/dev/null)" ] && tunnel_is_up t0 && tunnel_is_up t1
+}
+
+connections() { cksum "$ground_state"/swan/*/swanctl/swanctl.conf; }
 
 # Deletes the tunnel's CHILD_SA (its IKE SA stays) from the given side and waits until it is gone at both ends.
 tunnel_terminate() # t0|t1 [gateway|dc-gateway]

@@ -175,29 +175,35 @@ quiet_rate() {
 
 # ---- captures -------------------------------------------------------------------------------------------------------
 
-# Writes what passes a device to $ground_output/NAME.pcap, from now on: returns when the capture runs.
+# Captures what passes an Ethernet device from now on: returns when the capture runs. It is written in memory, for writing
+# every packet to where the output lies takes a round to the host: that is slower than packets come.
 capture_start() # NAME NAMESPACE DEVICE [SNAPLEN]
 {
 	local name=$1 ns=$2 device=$3 snap=${4:-160}
-	rm -f "$(capture_file "$name")"
+	rm -f "$(capture_file "$name")" "$(capture_running_file "$name")"
+	printf '%s %s\n' "$ns" "$device" >"$ground_state/captured.$name"
 	# -Z root: after giving up root it could not write here. The buffer is large because an emulated processor is late.
-	process_start "capture-$name" "$ns" tcpdump -i "$device" -n -p -s "$snap" -B 65536 -U -Z root -w "$(capture_file "$name")"
+	process_start "capture-$name" "$ns" tcpdump -i "$device" -n -p -s "$snap" -B 65536 -U -Z root \
+		-w "$(capture_running_file "$name")"
 	if ! wait_for 30 "capture $name runs" grep -q 'listening on' "$(process_log "capture-$name")"; then
 		cat "$(process_log "capture-$name")" >&2
 		return 1
 	fi
 }
 
-capture_file() { printf '%s/%s.pcap\n' "$ground_output" "$1"; }
+capture_running_file() { printf '%s/%s.pcap\n' "$ground_state" "$1"; }
 
-# Ends a capture. Fails if it lost packets: what was not seen proves nothing.
+capture_file() { printf '%s/%s.pcap\n' "$ground_output" "$1"; } # there once it has ended
+
+# Ends a capture with everything that passed before, whatever goes on meanwhile. Fails if it lost packets: what was not
+# seen proves nothing.
 capture_stop() # NAME
 {
 	local name=$1 log dropped
 	log=$(process_log "capture-$name")
-	# What was sent just before is in the buffer, and tcpdump empties that only when it is woken.
-	wait_for 60 "capture $name has settled" capture_settled "$name" || return 1
+	capture_mark "$name" || return 1
 	process_stop "capture-$name" INT || { cat "$log" >&2; complain "capture $name did not end well"; return 1; }
+	mv "$(capture_running_file "$name")" "$(capture_file "$name")" || return 1
 	dropped=$(sed -n 's/^\([0-9]*\) packets\{0,1\} dropped by kernel$/\1/p' "$log")
 	if [ "$dropped" != 0 ]; then
 		complain "capture $name lost ${dropped:-an unknown number of} packets, so it proves nothing"
@@ -205,13 +211,21 @@ capture_stop() # NAME
 	fi
 }
 
-capture_settled() # NAME: its file does not grow any more
+# tcpdump, when told to end, forgets what is still in its buffer, and under emulation that is seconds of traffic. So a last
+# packet is sent through the device, an ARP probe for an address that nobody asks for twice, and once it is in the file,
+# everything before it is.
+capture_mark() # NAME
 {
-	local before after
-	before=$(stat -c %s "$(capture_file "$1")")
-	sleep 1
-	after=$(stat -c %s "$(capture_file "$1")")
-	[ "$before" = "$after" ]
+	local ns device address
+	read -r ns device <"$ground_state/captured.$1"
+	address=198.18.$((RANDOM % 256)).$((RANDOM % 256))
+	in_ns "$ns" busybox arping -q -D -c 1 -w 1 -I "$device" "$address" || return 1
+	wait_for 60 "the last packet of capture $1 is in its file" capture_holds "$1" "arp host $address"
+}
+
+capture_holds() # NAME FILTER: while it runs
+{
+	[ "$(capture_count "$(capture_running_file "$1")" "$2")" -ge 1 ]
 }
 
 # A tcpdump filter for what may pass a sealed underlay: ESP and IKE between the gateways' tunnel addresses, ARP,
@@ -269,12 +283,12 @@ capture_assert_sealed() # FILE [AT_LEAST_ESP]
 	fi
 }
 
-# Runs a check under a capture of the underlay, which must then be sealed and hold at least that many ESP packets.
+# Runs a check under a capture of the underlay's far end, which must then be sealed and hold at least that many ESP packets.
 sealed() # NAME AT_LEAST_ESP CHECK…
 {
 	local name=$1 esp=$2
 	shift 2
-	capture_start "$name" dc-gateway eth0
+	capture_start "$name" "${ground_underlay[@]}"
 	"$@"
 	capture_stop "$name"
 	capture_assert_sealed "$(capture_file "$name")" "$esp"
