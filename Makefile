@@ -47,7 +47,7 @@ $(BUILD)/lib%.a:
 $(BUILD)/espalierd: $(DAEMON_OBJECTS) $(BUILD)/user/io/xfrm_backend.o $(ARCHIVES)
 	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/espalier: $(CLI) $(BUILD)/user/io/configfile.o $(BUILD)/user/io/statefile.o $(BUILD)/libwire.a $(BUILD)/libcore.a
+$(BUILD)/espalier: $(CLI) $(BUILD)/user/io/configfile.o $(BUILD)/user/io/statefile.o $(BUILD)/user/io/program.o $(BUILD)/libwire.a $(BUILD)/libcore.a
 	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/%.o: %.c

@@ -17,13 +17,13 @@ NETNS_TESTS := $(wildcard tests/netns/test_*.sh)
 
 $(T)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h tests/tools/*.h) $(ARCHIVES)
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -Iuser -o $@ $< \
-		$(ARCHIVES) -lyaml -lmnl -lm -lcmocka
+		$(ARCHIVES) -lyaml -ljansson -lmnl -lm -lcmocka
 
 # Fuzz targets take the sources themselves: the sanitizers must see them.
 $(T)/fuzz/%: tests/fuzz/%.c $(wildcard user/core/*.[ch] user/wire/*.[ch])
 	$(call say,FUZZ,$@)mkdir -p $(@D) && $(CLANG) $(ALL_CFLAGS) -Iuser -O1 \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< \
-		$(wildcard user/core/*.c user/wire/*.c) -lyaml -lmnl -lm
+		$(wildcard user/core/*.c user/wire/*.c) -lyaml -ljansson -lmnl -lm
 
 # The daemon under test in namespaces of a kernel without ESP: XFRM messages are replayed.
 $(T)/espalierd-replay: $(DAEMON_OBJECTS) $(BUILD)/user/io/replay_xfrm_backend.o $(ARCHIVES)

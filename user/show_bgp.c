@@ -12,8 +12,10 @@ static json_t *tunnel_counts(const struct gateway *g, size_t connection, size_t 
 	const struct learned_counts *c = &g->learned[connection]->counts;
 	const struct config_tunnel *t = &g->config.connections[connection].tunnels[tunnel];
 	size_t offered = c->offered[tunnel], accepted = c->accepted[tunnel];
+	struct address peer = tunnel_peer_address(t);
 
-	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:o}", "name", t->name, "up",
+	return json_pack("{s:s, s:o, s:b, s:I, s:I, s:I, s:o}", "name", t->name, "peer",
+			 address_json(&peer), "up",
 			 g->tunnels[connection * TUNNELS_PER_CONNECTION + tunnel].live, "offered",
 			 (json_int_t)offered, "accepted", (json_int_t)accepted, "refused",
 			 (json_int_t)(offered - accepted), "limit",

@@ -52,7 +52,7 @@ build_canned() {
 }
 
 start_canned() { # sets said, what it printed first
-	coproc CANNED { exec "$canned" "$socket" tests/cli/answers.json "$work/requests" 2>"$work/canned.err"; }
+	coproc CANNED { exec "$canned" "$socket" "${answers:-tests/cli/answers.json}" "$work/requests" 2>"$work/canned.err"; }
 	canned_pid=$CANNED_PID
 	said=
 	read -r -t 20 said <&"${CANNED[0]}"

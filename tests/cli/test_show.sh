@@ -96,13 +96,6 @@ table main         10.50.0.0/16   destination  branch  runtime       0  standby 
 connection branch  2001:db8::/32  destination  -       config        -  withdrawn  -                               no tunnel in Phase 2 [D2]
 END
 
-shows "bgp: offered, accepted and refused beside the quota" show bgp <<'END'
-CONNECTION  VRF      TUNNEL  OFFERED  ACCEPTED  REFUSED  LIMIT  QUOTA
-dc-1        vrf1001  dc-1-1     1002      1000        2   1000  ████████████████ 100.0%
-dc-1        vrf1001  dc-1-2      250       250        0   1000  ████░░░░░░░░░░░░  25.0%
-dc-2        -        dc-2-1        7         7        0      -  no limit
-END
-
 shows "advertised: what, from where, and why not" show advertised --all dc-1 <<'END'
 PREFIX        TYPE    FROM        STATE       WHY
 10.1.0.0/16   system  vpc-a       advertised
@@ -188,7 +181,7 @@ link   tun101                     missing  not repaired" "$code $out"
 ask -j audit
 same "-j audit" "2 $(jq -c .drift.result.last tests/cli/answers.json)" "$code $out"
 
-for noun in tunnels connections attachments routes bgp groups drops drift; do
+for noun in tunnels connections attachments routes groups drops drift; do
 	gives "$noun" show "$noun"
 done
 gives advertised show advertised dc-1

@@ -60,6 +60,7 @@ int export_run(const struct cli *cli, const struct command *command, char **oper
 int monitor_run(const struct cli *cli, const struct command *command, char **operands);
 int plan_run(const struct cli *cli, const struct command *command, char **operands);
 int settle_run(const struct cli *cli, const struct command *command, char **operands);
+int show_bgp_run(const struct cli *cli, const struct command *command, char **operands);
 int show_run(const struct cli *cli, const struct command *command, char **operands);
 int status_run(const struct cli *cli, const struct command *command, char **operands);
 

@@ -9,7 +9,7 @@
 
 static const struct noun *const nouns[] = {
 	&noun_tunnels, &noun_connections, &noun_attachments, &noun_routes,
-	&noun_groups,  &noun_drops,	  &noun_bgp,	     &noun_advertised,
+	&noun_groups,  &noun_drops,	  &noun_advertised,
 };
 
 const struct command show_commands[] = {
@@ -71,13 +71,22 @@ const struct command show_commands[] = {
 	{
 		.name = "bgp",
 		.parent = "show",
-		.summary = "BGP routes: offered, accepted, refused, by connection and tunnel",
-		.help = "Counted are the routes that the routing daemon put into the connection's "
-			"kernel\n"
-			"table, by tunnel they lead over. LIMIT is the quota [S43 S44]; what is "
-			"over it\n"
-			"is refused and gets the room that others leave [D4]. With -j also which.",
-		.run = show_run,
+		.args = "[CONNECTION [PREFIX]]",
+		.summary = "BGP sessions and quotas; the routes learned over a connection",
+		.help = "SESSION, UP, RECEIVED and SENT (prefixes) come from FRR, which is asked "
+			"for them now;\n"
+			"\"-\" if it does not answer. OFFERED is what it put into the connection's "
+			"kernel table,\n"
+			"by tunnel. LIMIT is the quota [S43 S44]; what is over it is refused and "
+			"gets the room\n"
+			"that others leave [D4]. With -j also which.\n"
+			"\n"
+			"CONNECTION  its learned routes instead: accepted, refused, or unused (FRR "
+			"knows a\n"
+			"            better path), next hop, AS path, MED, communities\n"
+			"PREFIX      only that one; of an address: the longest that holds it",
+		.max = 2,
+		.run = show_bgp_run,
 	},
 	{
 		.name = "advertised",

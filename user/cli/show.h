@@ -7,6 +7,7 @@
 #define ESPALIER_CLI_SHOW_H
 
 #include <jansson.h>
+#include "cli.h"
 #include "table.h"
 
 struct noun {
@@ -21,10 +22,17 @@ struct noun {
 };
 
 extern const struct noun noun_tunnels, noun_connections, noun_attachments, noun_routes, noun_groups,
-	noun_drops, noun_bgp, noun_advertised;
+	noun_drops, noun_advertised;
 
 /* show_sas.c: the table of a tunnel's SAs, indented. 0 or -ENOMEM. */
 int show_sas(const json_t *tunnel);
+
+/* show_bgp_routes.c: the routes of one connection; `prefix` NULL: all. The exit code. */
+int show_bgp_routes(const struct cli *cli, const char *name, const char *prefix);
+/* show_bgp.c: asks espalierd, and takes over the request. The exit code; what is missing is said.
+ */
+int bgp_ask_daemon(const struct cli *cli, json_t *request, json_t **result);
+void bgp_complain(const char *why);
 
 /* One cell each, of the field `key` of `item`; bytes and packets: of the counter under `key`. */
 void cell_text(struct table *t, const json_t *item, const char *key);
