@@ -14,6 +14,7 @@
 #include "gateway_audit.h"
 #include "gateway_bgp.h"
 #include "gateway_change.h"
+#include "gateway_kernel.h"
 #include "gateway_neighbours.h"
 #include "gateway_stats.h"
 
@@ -140,7 +141,7 @@ uint64_t gateway_now(const struct gateway *g)
 
 static int follow_decision(struct gateway *g, struct fib *fib)
 {
-	int host_err = devices_prepare_host(g, fib), end_err;
+	int host_err = kernel_prepare(g, fib), end_err;
 	int err = devices_locate(g);
 
 	if (!err && !g->recovered) {
@@ -157,7 +158,7 @@ static int follow_decision(struct gateway *g, struct fib *fib)
 		err = forwarding_retire(g);
 	if (err)
 		return err;
-	end_err = devices_apply_host(g, &g->fib);
+	end_err = kernel_apply(g);
 	return host_err ? host_err : end_err;
 }
 
@@ -166,8 +167,10 @@ static int decide_anew(struct gateway *g)
 {
 	struct rib rib;
 	struct fib fib;
-	int err = devices_read_locals(g);
+	int err;
 
+	slow_path_forget(&g->slow);
+	err = devices_read_locals(g);
 	if (!err)
 		err = forwarding_decide(g, &rib, &fib);
 	if (err) {
@@ -202,29 +205,9 @@ static int follow_routes(struct gateway *g)
 	return err;
 }
 
-static uint64_t monotonic(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int follow_slow_path(struct gateway *g)
-{
-	uint64_t begin = monotonic();
-	int err;
-
-	audit_watch_host(g);
-	err = devices_apply_host(g, &g->fib);
-	audit_settle(g);
-	g->slow_path_ns = monotonic() - begin;
-	return err;
-}
-
 static int follow_change(struct gateway *g)
 {
-	int route_err = follow_routes(g), host_err = follow_slow_path(g);
+	int route_err = follow_routes(g), host_err = kernel_follow(g);
 	int err = devices_locate(g);
 
 	if (!err)
@@ -263,7 +246,7 @@ void gateway_request_update(struct gateway *g, uint64_t delay_ns)
 
 void gateway_request_slow_path(struct gateway *g)
 {
-	uint64_t pause = SLOW_PATH_PAUSE * g->slow_path_ns, least = SLOW_PATH_MS * NS_PER_MS;
+	uint64_t pause = SLOW_PATH_PAUSE * g->kernel->took_ns, least = SLOW_PATH_MS * NS_PER_MS;
 
 	gateway_request_update(g, pause > least ? pause : least);
 }
@@ -278,7 +261,6 @@ static int on_update(sd_event_source *source, uint64_t usec, void *data)
 
 /* ---- events: the host ---- */
 
-/* The kernel drops routes of a link that goes without a word: the plan must be compared anew. */
 static void on_host(const struct host_event *event, void *data)
 {
 	struct gateway *g = data;
@@ -287,7 +269,7 @@ static void on_host(const struct host_event *event, void *data)
 		monitor_because(g, "device %s changed", event->link.name);
 	else
 		monitor_because(g, "addresses of the host changed");
-	g->plan_known = false;
+	kernel_host_event(g, event);
 	bgp_host_changed(g, event);
 	gateway_request_update(g, LINK_SETTLE_MS * NS_PER_MS);
 }
@@ -427,6 +409,8 @@ static int open_all(struct gateway *g)
 	if (!err)
 		err = audit_new(g);
 	if (!err)
+		err = kernel_new(g);
+	if (!err)
 		err = groups_init(&g->groups, MAX_GROUPS);
 	if (!err)
 		err = id_spaces_init(&g->spaces);
@@ -515,7 +499,7 @@ static void close_all(struct gateway *g)
 	phase2_free(g->phase2);
 	dataplane_close(g->dataplane);
 	host_close(g->host);
-	host_plan_free(&g->plan);
+	kernel_free(g);
 	rib_free(&g->rib);
 	fib_free(&g->fib);
 	touched_free(&g->pending);

@@ -8,7 +8,8 @@
  *   gateway_phase2.c      what the kernel says of SAs
  *   gateway_tunnel.c      what happens to tunnels: liveness at once, routes when they must
  *   gateway_forwarding.c  liveness, groups, routes → maps
- *   gateway_devices.c     attachments and tunnels → the kernel, and where they are
+ *   gateway_kernel.h      devices, addresses, rules, routes → the kernel
+ *   gateway_devices.c     where attachments and tunnels are
  *   gateway_associations.c programs on devices, and what packets are subject to there
  *   gateway_neighbours.h  who is behind attachments, for what XDP sends itself
  *   gateway_stats.h       counters over time: rates, and what the kernel drops
@@ -28,6 +29,7 @@
 #include "core/phase2.h"
 #include "core/rib.h"
 #include "gateway_sentry.h"
+#include "core/slow_path.h"
 #include "core/tunnel.h"
 #include "io/control.h"
 #include "io/dataplane.h"
@@ -37,6 +39,7 @@
 struct audit;
 struct change;
 struct stats;
+struct kernel;
 struct bgp;
 struct neighbours;
 
@@ -108,10 +111,10 @@ struct gateway {
 	struct learned **learned; /* by connection: what BGP offers it; NULL: no feed */
 	struct touched pending;	  /* where the maps could not follow the rib, for want of room */
 	bool freed;		  /* there is more room than at the last try */
-	struct host_plan plan;
-	bool plan_known;	       /* `plan` is what the kernel has */
-	struct change *change;	       /* gateway_change.h */
-	struct stats *stats;	       /* gateway_stats.h */
+	struct slow_path slow;	  /* where the kernel's copy of the routes is behind `fib` */
+	struct kernel *kernel;	  /* gateway_kernel.h */
+	struct change *change;	  /* gateway_change.h */
+	struct stats *stats;	  /* gateway_stats.h */
 	struct neighbours *neighbours; /* gateway_neighbours.h */
 	struct audit *audit;	       /* gateway_audit.h */
 	struct address *locals;
@@ -127,7 +130,6 @@ struct gateway {
 	sd_event_source *update_timer; /* gateway_update() is due */
 	sd_event_source *tunnel_timer; /* a hold-down or a damping is over */
 	sd_event_source *resync_timer; /* reading all SAs is to be tried again */
-	uint64_t slow_path_ns;	       /* what the kernel's copy took the last time */
 	bool recovered;		       /* `fib` and `groups` know what the maps held at the start */
 	char *alarms[ALARMS], *former_alarms[ALARMS]; /* what is wrong now, as sentences */
 	size_t alarm_count, former_alarm_count;
@@ -242,11 +244,6 @@ int forwarding_retire(struct gateway *g);
 
 /* gateway_devices.c */
 
-/* Makes the kernel equal to what configuration and routes ask for: devices, addresses, rules, slow
- * path. */
-int devices_apply_host(struct gateway *g, const struct fib *fib);
-/* The half of it that adds; the other one is to follow when packets have left what goes. */
-int devices_prepare_host(struct gateway *g, const struct fib *fib);
 /* The gateway's own addresses, into g->locals. */
 int devices_read_locals(struct gateway *g);
 /* Finds the devices and tells the dataplane where tunnels and attachments are. */

@@ -7,6 +7,7 @@
 #include "gateway_audit.h"
 #include "gateway_bgp.h"
 #include "gateway_change.h"
+#include "gateway_kernel.h"
 #include "gateway_stats.h"
 
 #define US_PER_S 1000000ull
@@ -77,7 +78,7 @@ void audit_watch_host(struct gateway *g)
 {
 	struct audit *a = g->audit;
 
-	host_watch_drift(g->host, g->ready ? &g->plan : NULL, &a->pass,
+	host_watch_drift(g->host, g->ready ? &g->kernel->frame : NULL, &a->pass,
 			 a->phase == AUDIT_IDLE ? EVENT_KINDS : AUDIT_KINDS);
 }
 
@@ -158,7 +159,7 @@ void audit_start(struct gateway *g)
 	audit_small_maps(g, &a->pass);
 	stats_audit(g);
 	bgp_audit(g);
-	g->plan_known = false;
+	kernel_compare(g);
 	gateway_update(g);
 	sd_event_source_set_enabled(a->turn, SD_EVENT_ONESHOT);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Devices: what the kernel is to have of them, and where attachments and tunnels are on this host.
- */
+/* Devices: the gateway's own addresses, and where attachments and tunnels are on this host. */
 #include <errno.h>
 #include <net/if_arp.h>
 #include <stdlib.h>
@@ -8,65 +7,6 @@
 #include <sys/socket.h>
 #include <syslog.h>
 #include "gateway_neighbours.h"
-
-/* ---- the kernel ---- */
-
-static void mark_down(struct gateway *g, struct host_facts *facts)
-{
-	for (size_t i = 0; i < gateway_tunnel_places(g); i++) {
-		const struct gateway_tunnel *t = &g->tunnels[i];
-
-		if (t->used)
-			facts->tunnels[t->connection][t->index].down = !t->machine.live;
-	}
-}
-
-static void note_host_errors(struct gateway *g)
-{
-	for (size_t i = 0; i < host_error_count(g->host); i++)
-		gateway_alarm(g, "%s", host_error(g->host, i));
-}
-
-static int make_plan(struct gateway *g, const struct fib *fib, struct host_plan *plan)
-{
-	struct host_facts facts;
-	int err = host_facts_read(g->host, &g->config, &facts);
-
-	if (err)
-		return err;
-	mark_down(g, &facts);
-	err = host_plan_build(&g->rib, fib, &facts, plan);
-	host_facts_free(&facts);
-	return err;
-}
-
-int devices_apply_host(struct gateway *g, const struct fib *fib)
-{
-	struct host_plan plan;
-	int err = make_plan(g, fib, &plan);
-
-	if (err)
-		return err;
-	err = host_apply(g->host, g->plan_known ? &g->plan : NULL, &plan);
-	note_host_errors(g);
-	host_plan_free(&g->plan);
-	g->plan = plan;
-	g->plan_known = !err;
-	return err;
-}
-
-int devices_prepare_host(struct gateway *g, const struct fib *fib)
-{
-	struct host_plan plan;
-	int err = make_plan(g, fib, &plan);
-
-	if (err)
-		return err;
-	err = host_apply_new(g->host, g->plan_known ? &g->plan : NULL, &plan);
-	note_host_errors(g);
-	host_plan_free(&plan);
-	return err;
-}
 
 /* Loopback and link-local ones are the kernel's anyway [D14]. */
 static bool is_scoped(const struct address *a)

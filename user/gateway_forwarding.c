@@ -395,9 +395,11 @@ static int run_ops(struct gateway *g, const struct fib_table *t, struct fib_ops 
  */
 static void keep_ops(struct gateway *g, struct fib_table *t, const struct fib_ops *ops)
 {
-	for (size_t i = 0; i < ops->count; i++)
+	for (size_t i = 0; i < ops->count; i++) {
+		slow_path_touch(&g->slow, t, &ops->list[i].prefix);
 		if (fib_apply(t, &ops->list[i]))
 			g->recovered = false;
+	}
 }
 
 static void take_routes(struct fib_table *held, struct fib_table *now)
@@ -407,6 +409,7 @@ static void take_routes(struct fib_table *held, struct fib_table *now)
 		return;
 	*held = *now;
 	now->routes = (struct trie){ 0 };
+	now->behind = (struct trie){ 0 };
 	now->answers = (struct answers){ 0 };
 }
 
@@ -461,6 +464,7 @@ static int update_tables(struct gateway *g, const struct touched *touched)
 	bool freed = false;
 	int err = 0;
 
+	slow_path_follow(&g->slow, touched);
 	do {
 		g->freed = false;
 		err = update_once(g, touched);
@@ -683,6 +687,7 @@ static int add_connection_route(struct gateway *g, size_t connection, const stru
 
 	if (err)
 		return err;
+	slow_path_touch_configured(&g->slow, p);
 	err = rib_connection_route_add(&g->rib, connection, p, &touched);
 	if (!err) {
 		err = carry_out(g, &touched, false);
@@ -698,8 +703,10 @@ static int add_connection_route(struct gateway *g, size_t connection, const stru
 static int remove_connection_route(struct gateway *g, size_t connection, const struct prefix *p)
 {
 	struct touched touched = { 0 };
-	int err = rib_connection_route_remove(&g->rib, connection, p, &touched);
+	int err;
 
+	slow_path_touch_configured(&g->slow, p);
+	err = rib_connection_route_remove(&g->rib, connection, p, &touched);
 	if (err)
 		return err;
 	carry_out(g, &touched, true);

@@ -60,6 +60,9 @@ struct world {
 	size_t local_count;
 	struct rib rib;
 	struct fib fib;
+	/* Called before a connection's route is written down or struck out; or NULL. */
+	void (*before_route)(const struct prefix *p, void *context);
+	void *context;
 };
 
 /* Crowded on purpose: prefixes nest, meet and repeat. */
@@ -530,6 +533,8 @@ static inline bool any_connection_route(struct world *w, struct touched *touched
 
 	if (c->route_count && any(2)) {
 		p = c->routes[any((uint32_t)c->route_count)].prefix;
+		if (w->before_route)
+			w->before_route(&p, w->context);
 		assert_int_equal(0, rib_connection_route_remove(&w->rib, i, &p, touched));
 		for (size_t k = 0; k < c->route_count; k++)
 			if (!prefix_equal(&c->routes[k].prefix, &p))
@@ -540,6 +545,8 @@ static inline bool any_connection_route(struct world *w, struct touched *touched
 	}
 	if (c->route_count == ROOM || rib_own_route(&w->rib, i, &p).destination)
 		return false;
+	if (w->before_route)
+		w->before_route(&p, w->context);
 	assert_int_equal(0, rib_connection_route_add(&w->rib, i, &p, touched));
 	c->routes[c->route_count++].prefix = p;
 	assert_int_equal(-EEXIST, rib_connection_route_add(&w->rib, i, &p, touched));

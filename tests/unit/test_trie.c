@@ -76,6 +76,46 @@ static void a_walk_by_pieces_skips_or_repeats(void **unused)
 	trie_free(&t, NULL);
 }
 
+struct backwards {
+	const struct trie *t;
+	struct prefix last;
+	size_t seen, steps;
+};
+
+static int step_back(const struct prefix *p, void *data, void *context)
+{
+	struct backwards *b = context;
+
+	assert_ptr_equal(data, b->t);
+	assert_true(!b->seen || prefix_compare(p, &b->last) < 0);
+	b->last = *p;
+	b->seen++;
+	return --b->steps == 0;
+}
+
+/* From the last one to the first one, however often it is ended in between. */
+static void a_walk_back_skips_or_repeats(void **unused)
+{
+	struct trie t = { 0 };
+	struct backwards b = { .t = &t };
+
+	(void)unused;
+	for (unsigned i = 0; i < PREFIXES; i++) {
+		struct prefix p = random_prefix();
+
+		*trie_insert(&t, &p) = &t;
+	}
+	do {
+		struct prefix at = b.last;
+
+		b.steps = 1 + b.seen % 7;
+		if (!trie_walk_back(&t, b.seen ? &at : NULL, step_back, &b))
+			break;
+	} while (b.seen <= t.count);
+	assert_int_equal(b.seen, t.count);
+	trie_free(&t, NULL);
+}
+
 /* The place where it stopped may be gone when it goes on. */
 static void a_walk_is_lost_when_its_place_is_removed(void **unused)
 {
@@ -110,6 +150,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_walk_by_pieces_skips_or_repeats),
+		cmocka_unit_test(a_walk_back_skips_or_repeats),
 		cmocka_unit_test(a_walk_is_lost_when_its_place_is_removed),
 	};
 

@@ -64,6 +64,15 @@ void answers_drop(struct answers *s, const struct fib_answer *taken)
 	free(e);
 }
 
+bool answers_any(const struct answers *s,
+		 bool (*fn)(const struct fib_answer *a, const void *context), const void *context)
+{
+	for (const struct shared_answer *e = s->hash; e; e = e->hh.next)
+		if (fn(&e->answer, context))
+			return true;
+	return false;
+}
+
 void answers_free(struct answers *s)
 {
 	struct shared_answer *e = s->hash, *next;

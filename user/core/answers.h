@@ -6,6 +6,7 @@
 #ifndef ESPALIER_ANSWERS_H
 #define ESPALIER_ANSWERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,6 +52,9 @@ const struct fib_answer *answers_take(struct answers *s, const struct fib_answer
 /* One user fewer; the last one frees it. */
 void answers_drop(struct answers *s, const struct fib_answer *taken);
 void answers_free(struct answers *s);
+/* Is one of them such that fn() is true? */
+bool answers_any(const struct answers *s,
+		 bool (*fn)(const struct fib_answer *a, const void *context), const void *context);
 
 /* The same answer gets the same bytes, as hash keys want it. */
 void answers_normalize(const struct fib_answer *a, struct fib_answer *out);

@@ -40,6 +40,7 @@ bool fib_answer_equal(const struct fib_answer *a, const struct fib_answer *b)
 void fib_table_free(struct fib_table *t)
 {
 	trie_free(&t->routes, NULL);
+	trie_free(&t->behind, NULL);
 	answers_free(&t->answers);
 }
 

@@ -36,6 +36,7 @@ struct fib_table {
 	bool retired;	       /* no longer configured: its routes are about to go */
 	struct trie routes;    /* prefix → struct fib_answer, one of `answers` */
 	struct answers answers;
+	struct trie behind; /* where the kernel's copy is behind `routes`: slow_path.h */
 };
 
 struct fib {

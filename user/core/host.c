@@ -57,8 +57,10 @@ void host_add_route(struct host_builder *b, const struct host_route *r)
 {
 	struct host_route *new = append(b, &b->plan.routes, &b->plan.route_count, sizeof(*new));
 
-	if (new)
-		*new = *r;
+	if (!new)
+		return;
+	*new = *r;
+	new->order = (uint32_t)(new - b->plan.routes);
 }
 
 uint32_t host_add_hop(struct host_builder *b, const struct host_hop *hop)
@@ -176,22 +178,19 @@ static bool any_ipv6(const struct config_prefix *list, size_t count)
 	return false;
 }
 
-/*
- * Is anything IPv6 behind this gateway, now or once its tunnels are up? If not, nothing of IPv6 is
- * switched, and a host with IPv6 disabled will do. That the gateway has an IPv6 address of its own
- * does not count.
- */
-static bool has_ipv6(const struct host_builder *b)
+bool host_has_ipv6(const struct rib *rib)
 {
-	for (size_t i = 0; i < b->c->attachment_count; i++)
-		if (any_ipv6(b->c->attachments[i].cidrs, b->c->attachments[i].cidr_count))
+	const struct config *c = rib->config;
+
+	for (size_t i = 0; i < c->attachment_count; i++)
+		if (any_ipv6(c->attachments[i].cidrs, c->attachments[i].cidr_count))
 			return true;
-	for (size_t i = 0; i < b->c->connection_count; i++)
-		if (any_ipv6(b->c->connections[i].routes, b->c->connections[i].route_count))
+	for (size_t i = 0; i < c->connection_count; i++)
+		if (rib->connections[i].roots[1])
 			return true;
-	for (size_t i = 0; i < b->c->table_count; i++)
-		for (size_t k = 0; k < b->c->tables[i].route_count; k++)
-			if (any_ipv6(&b->c->tables[i].routes[k].destination, 1))
+	for (size_t i = 0; i < c->table_count; i++)
+		for (size_t k = 0; k < c->tables[i].route_count; k++)
+			if (any_ipv6(&c->tables[i].routes[k].destination, 1))
 				return true;
 	return false;
 }
@@ -235,17 +234,17 @@ static void build_sysctls(struct host_builder *b)
 		tunnel_sysctls(b, b->plan.links[i].name, ipv6);
 }
 
-int host_plan_build(const struct rib *rib, const struct fib *fib, const struct host_facts *facts,
-		    struct host_plan *out)
+static int build(const struct rib *rib, const struct fib *fib, const struct host_facts *facts,
+		 void (*routes)(struct host_builder *), struct host_plan *out)
 {
 	struct host_builder b = {
 		.c = rib->config, .ids = rib->ids, .rib = rib, .fib = fib, .facts = facts
 	};
 
-	b.ipv6 = has_ipv6(&b);
+	b.ipv6 = host_has_ipv6(rib);
 	build_links(&b);
 	build_sysctls(&b);
-	host_build_routes(&b);
+	routes(&b);
 	host_build_rules(&b);
 	free(b.runs);
 	if (b.error) {
@@ -256,12 +255,32 @@ int host_plan_build(const struct rib *rib, const struct fib *fib, const struct h
 	return 0;
 }
 
-void host_plan_free(struct host_plan *p)
+int host_plan_build(const struct rib *rib, const struct fib *fib, const struct host_facts *facts,
+		    struct host_plan *out)
 {
-	free(p->links);
-	free(p->addresses);
+	return build(rib, fib, facts, host_build_routes, out);
+}
+
+int host_plan_frame(const struct rib *rib, const struct fib *fib, const struct host_facts *facts,
+		    struct host_plan *out)
+{
+	return build(rib, fib, facts, host_emit_devices, out);
+}
+
+void host_plan_drop_routes(struct host_plan *p)
+{
 	free(p->routes);
 	free(p->hops);
+	p->routes = NULL;
+	p->hops = NULL;
+	p->route_count = p->hop_count = 0;
+}
+
+void host_plan_free(struct host_plan *p)
+{
+	host_plan_drop_routes(p);
+	free(p->links);
+	free(p->addresses);
 	free(p->rules);
 	free(p->sysctls);
 	memset(p, 0, sizeof(*p));

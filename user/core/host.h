@@ -102,10 +102,11 @@ struct host_route {
 	uint32_t table;
 	uint32_t metric;
 	struct prefix prefix;
-	enum host_route_type type;
+	uint8_t type;	    /* enum host_route_type */
 	bool optional;	    /* without a usable device: left out, rather than unreachable */
 	uint8_t hop_count;  /* HOST_ROUTE_UNICAST: 1.. */
 	uint32_t first_hop; /* index into host_plan.hops; routes share runs of hops */
+	uint32_t order;	    /* in which it was asked for */
 };
 
 enum host_rule_action { HOST_RULE_LOOKUP, HOST_RULE_UNREACHABLE };
@@ -163,7 +164,18 @@ struct host_facts {
 /* 0 or -ENOMEM. Everything down to its arrays belongs to *out: host_plan_free(). */
 int host_plan_build(const struct rib *rib, const struct fib *fib, const struct host_facts *facts,
 		    struct host_plan *out);
+/* All but the routes: those through devices that follow from the configuration stand for the rest.
+ */
+int host_plan_frame(const struct rib *rib, const struct fib *fib, const struct host_facts *facts,
+		    struct host_plan *out);
 void host_plan_free(struct host_plan *p);
+/* Keeps the frame. */
+void host_plan_drop_routes(struct host_plan *p);
+
+/* Is anything IPv6 behind this gateway, now or once its tunnels are up? If not, nothing of IPv6 is
+ * switched, and a host with IPv6 disabled will do. That the gateway has an IPv6 address of its own
+ * does not count. */
+bool host_has_ipv6(const struct rib *rib);
 
 /* Zeroed facts for this configuration: attachments at their own devices where no VLAN is asked for,
  * underlays unknown. 0 or -ENOMEM. */

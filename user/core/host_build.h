@@ -10,6 +10,7 @@
 /* The hops that a FIB answer came out as, so that routes with the same answer share them. */
 struct host_run {
 	struct fib_answer answer;
+	const struct host_facts *facts; /* as of which */
 	uint8_t family;
 	uint32_t first_hop;
 	uint8_t hop_count;
@@ -21,11 +22,12 @@ struct host_builder {
 	const struct ids *ids;
 	const struct rib *rib;
 	const struct fib *fib;
-	const struct host_facts *facts;
-	bool ipv6; /* anything IPv6 is behind this gateway */
+	const struct host_facts *facts; /* of what is emitted next */
+	bool ipv6;			/* anything IPv6 is behind this gateway */
 	struct host_plan plan;
 	struct host_run *runs;
 	size_t run_count;
+	size_t last_run;
 	int error;
 };
 
@@ -43,5 +45,34 @@ const struct fib_table *host_associated(const struct host_builder *b, size_t att
 
 void host_build_routes(struct host_builder *b);
 void host_build_rules(struct host_builder *b);
+
+/*
+ * The parts of host_build_routes(): what one entry comes out as, each key in the kernel by one part
+ * alone. Whoever follows a change prefix by prefix (slow_path.h) asks for the same.
+ */
+
+/* Of a TR table: the entry's copy. */
+void host_emit_transit(struct host_builder *b, const struct fib_table *t, const struct prefix *p,
+		       const struct fib_answer *answer);
+/* Of a connection's own table: its copy there. */
+void host_emit_own(struct host_builder *b, size_t connection, const struct prefix *p,
+		   const struct fib_answer *answer);
+/* The same in the reply table, for connections of which host_replies() is true. Where several have
+ * a route for `p`, the first one's. */
+void host_emit_reply(struct host_builder *b, const struct prefix *p,
+		     const struct fib_answer *answer);
+bool host_replies(const struct host_builder *b, size_t connection);
+/* What the connection's table holds of the transit router (advert.h). */
+void host_emit_leak(struct host_builder *b, size_t connection, bool exported,
+		    const struct prefix *p, const struct fib_answer *way);
+/* A destination-based route that is written down, in use or not. */
+void host_emit_configured(struct host_builder *b, const struct prefix *p);
+/* What is guarded beside those; `only`: at this prefix, NULL: everywhere. */
+void host_emit_guards(struct host_builder *b, const struct prefix *only);
+/* All that leads through devices and follows from the configuration alone. */
+void host_emit_devices(struct host_builder *b);
+
+/* By host_route_compare(), no key twice. */
+void host_sort_routes(struct host_plan *p);
 
 #endif

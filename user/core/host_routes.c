@@ -102,20 +102,33 @@ static void device_hop(struct host_builder *b, struct host_run *run)
 	add_run_hop(b, run, &hop);
 }
 
+/* What an answer comes out as depends on nothing else than this. */
+static bool serves(const struct host_builder *b, size_t run, const struct fib_answer *answer,
+		   uint8_t family)
+{
+	const struct host_run *r = &b->runs[run];
+
+	return r->family == family && r->facts == b->facts && fib_answer_equal(&r->answer, answer);
+}
+
 /* Routes with one answer stand together more often than not: the last run is tried first. */
 static const struct host_run *find_run(struct host_builder *b, const struct fib_answer *answer,
 				       uint8_t family)
 {
+	if (b->last_run < b->run_count && serves(b, b->last_run, answer, family))
+		return &b->runs[b->last_run];
 	for (size_t i = b->run_count; i-- > 0;)
-		if (b->runs[i].family == family && fib_answer_equal(&b->runs[i].answer, answer))
+		if (serves(b, i, answer, family)) {
+			b->last_run = i;
 			return &b->runs[i];
+		}
 	return NULL;
 }
 
 static const struct host_run *run_of(struct host_builder *b, const struct fib_answer *answer,
 				     uint8_t family)
 {
-	struct host_run run = { .answer = *answer, .family = family };
+	struct host_run run = { .answer = *answer, .facts = b->facts, .family = family };
 	const struct host_run *known = find_run(b, answer, family);
 
 	if (known)
@@ -166,25 +179,72 @@ static void add_fib_route(struct host_builder *b, uint32_t table, uint32_t metri
 	host_add_route(b, &r);
 }
 
-/* Where the routes of a FIB table are copied to. */
-struct copy {
-	struct host_builder *b;
-	uint32_t table, metric;
-};
+/* ---- what one entry comes out as ---- */
 
-static int copy_route(const struct prefix *p, void *answer, void *context)
+void host_emit_transit(struct host_builder *b, const struct fib_table *t, const struct prefix *p,
+		       const struct fib_answer *answer)
 {
-	const struct copy *to = context;
-
-	add_fib_route(to->b, to->table, to->metric, p, answer);
-	return 0;
+	add_fib_route(b, t->kernel_table, HOST_METRIC_TABLE, p, answer);
 }
 
-static void transit_table(struct host_builder *b, const struct fib_table *t)
+/* Without VRF the inside CIDR has a route of its own through its tunnel. */
+static bool is_inside(const struct config_connection *conn, const struct prefix *p)
 {
-	struct copy to = { b, t->kernel_table, HOST_METRIC_TABLE };
+	for (size_t i = 0; !conn->vrf && i < conn->tunnel_count; i++)
+		if (conn->tunnels[i].inside.address.family &&
+		    prefix_equal(&conn->tunnels[i].inside, p))
+			return true;
+	return false;
+}
 
-	trie_walk(&t->routes, NULL, copy_route, &to);
+/* Only what leads to tunnels: a hole would leave the table, past its end. */
+void host_emit_own(struct host_builder *b, size_t connection, const struct prefix *p,
+		   const struct fib_answer *answer)
+{
+	const struct config_connection *conn = &b->c->connections[connection];
+
+	if (!conn->bgp.enabled && answer->kind == FIB_TUNNELS && !is_inside(conn, p))
+		add_fib_route(b, conn->kernel_table, HOST_METRIC_CONNECTION, p, answer);
+}
+
+void host_emit_leak(struct host_builder *b, size_t connection, bool exported,
+		    const struct prefix *p, const struct fib_answer *way)
+{
+	struct host_route r = { .table = b->c->connections[connection].kernel_table,
+				.metric = exported ? HOST_METRIC_EXPORTED : HOST_METRIC_LEAKED,
+				.prefix = *p,
+				.optional = true };
+
+	if (way->kind != FIB_NONE)
+		add_unicast(b, &r, way);
+}
+
+/* The peers themselves are reached over the underlay, whatever claims to contain them. */
+static bool holds_peer(const struct host_builder *b, const struct prefix *p)
+{
+	if (p->len == 0)
+		return true;
+	for (size_t i = 0; i < b->c->connection_count; i++)
+		for (size_t t = 0; t < b->c->connections[i].tunnel_count; t++)
+			if (prefix_contains_address(
+				    p, &b->c->connections[i].tunnels[t].remote_address))
+				return true;
+	return false;
+}
+
+/* Inside a VRF the kernel's errors are looked up in the connection's table. */
+bool host_replies(const struct host_builder *b, size_t connection)
+{
+	const struct config_connection *conn = &b->c->connections[connection];
+
+	return !conn->vrf || !conn->bgp.enabled;
+}
+
+void host_emit_reply(struct host_builder *b, const struct prefix *p,
+		     const struct fib_answer *answer)
+{
+	if (answer->kind == FIB_TUNNELS && !holds_peer(b, p))
+		add_fib_route(b, HOST_REPLY_TABLE, HOST_METRIC_TABLE + 1, p, answer);
 }
 
 static void add_unreachable(struct host_builder *b, uint32_t table, uint32_t metric,
@@ -196,6 +256,41 @@ static void add_unreachable(struct host_builder *b, uint32_t table, uint32_t met
 
 	host_add_route(b, &r);
 }
+
+static void guard(struct host_builder *b, const struct prefix *p, const struct prefix *only)
+{
+	if (!only || prefix_equal(only, p))
+		add_unreachable(b, HOST_GUARD_TABLE, HOST_METRIC_TABLE, p);
+}
+
+/*
+ * What must not come in from the underlay, beside what host_emit_configured() says. Inside CIDRs
+ * too: without VRF the kernel has them in main, and would forward from the underlay into the
+ * tunnel.
+ */
+void host_emit_guards(struct host_builder *b, const struct prefix *only)
+{
+	for (size_t i = 0; i < b->c->attachment_count; i++)
+		for (size_t j = 0; j < b->c->attachments[i].cidr_count; j++)
+			guard(b, &b->c->attachments[i].cidrs[j].prefix, only);
+	for (size_t i = 0; i < b->c->connection_count; i++) {
+		const struct config_connection *conn = &b->c->connections[i];
+
+		for (size_t t = 0; t < conn->tunnel_count; t++)
+			if (conn->tunnels[t].inside.address.family)
+				guard(b, &conn->tunnels[t].inside, only);
+	}
+}
+
+/* Below the ways to a connection `unreachable`, for while they are withdrawn. */
+void host_emit_configured(struct host_builder *b, const struct prefix *p)
+{
+	add_unreachable(b, HOST_GUARD_TABLE, HOST_METRIC_TABLE, p);
+	if (!holds_peer(b, p))
+		add_unreachable(b, HOST_REPLY_TABLE, HOST_METRIC_TABLE + 2, p);
+}
+
+/* ---- what follows from the configuration alone ---- */
 
 static void add_through(struct host_builder *b, const struct host_route *like,
 			const struct config_tunnel *t)
@@ -230,89 +325,6 @@ static void tunnel_routes(struct host_builder *b, const struct config_connection
 	}
 }
 
-static int leak_route(const struct prefix *p, const struct advert *a, void *context)
-{
-	const struct copy *to = context;
-	struct host_route r = { .table = to->table, .prefix = *p, .optional = true };
-
-	r.metric = a->fate == ADVERT_YES ? HOST_METRIC_EXPORTED : HOST_METRIC_LEAKED;
-	if (a->way.kind != FIB_NONE)
-		add_unicast(to->b, &r, &a->way);
-	return 0;
-}
-
-static void leak_routes(struct host_builder *b, size_t connection)
-{
-	struct copy to = { .b = b, .table = b->c->connections[connection].kernel_table };
-
-	adverts_each(b->rib, connection, leak_route, &to);
-}
-
-/* Only what leads to tunnels: a hole would leave the table, past its end. */
-static int own_route(const struct prefix *p, void *data, void *context)
-{
-	const struct fib_answer *answer = data;
-
-	return answer->kind == FIB_TUNNELS ? copy_route(p, data, context) : 0;
-}
-
-static void own_routes(struct host_builder *b, const struct fib_table *t, uint32_t table,
-		       uint32_t metric)
-{
-	struct copy to = { b, table, metric };
-
-	trie_walk(&t->routes, NULL, own_route, &to);
-}
-
-static void connection_table(struct host_builder *b, size_t connection)
-{
-	const struct config_connection *conn = &b->c->connections[connection];
-
-	tunnel_routes(b, conn);
-	leak_routes(b, connection);
-	for (size_t f = 0; f < 2; f++) {
-		struct prefix all = default_prefix(families[f]);
-
-		add_unreachable(b, conn->kernel_table, HOST_METRIC_END, &all);
-	}
-}
-
-/*
- * What must not come in from the underlay. Inside CIDRs too: without VRF the kernel has them in
- * main, and would forward from the underlay into the tunnel.
- */
-static void guard_table(struct host_builder *b)
-{
-	for (size_t i = 0; i < b->c->attachment_count; i++)
-		for (size_t j = 0; j < b->c->attachments[i].cidr_count; j++)
-			add_unreachable(b, HOST_GUARD_TABLE, HOST_METRIC_TABLE,
-					&b->c->attachments[i].cidrs[j].prefix);
-	for (size_t i = 0; i < b->c->connection_count; i++) {
-		const struct config_connection *conn = &b->c->connections[i];
-
-		for (size_t j = 0; j < conn->route_count; j++)
-			add_unreachable(b, HOST_GUARD_TABLE, HOST_METRIC_TABLE,
-					&conn->routes[j].prefix);
-		for (size_t t = 0; t < conn->tunnel_count; t++)
-			if (conn->tunnels[t].inside.address.family)
-				add_unreachable(b, HOST_GUARD_TABLE, HOST_METRIC_TABLE,
-						&conn->tunnels[t].inside);
-	}
-}
-
-/* The peers themselves are reached over the underlay, whatever claims to contain them. */
-static bool holds_peer(const struct host_builder *b, const struct prefix *p)
-{
-	if (p->len == 0)
-		return true;
-	for (size_t i = 0; i < b->c->connection_count; i++)
-		for (size_t t = 0; t < b->c->connections[i].tunnel_count; t++)
-			if (prefix_contains_address(
-				    p, &b->c->connections[i].tunnels[t].remote_address))
-				return true;
-	return false;
-}
-
 static void reply_to_attachments(struct host_builder *b)
 {
 	for (size_t i = 0; i < b->c->attachment_count; i++) {
@@ -331,42 +343,73 @@ static void reply_to_attachments(struct host_builder *b)
 	}
 }
 
-static int reply_route(const struct prefix *p, void *data, void *context)
+void host_emit_devices(struct host_builder *b)
+{
+	for (size_t i = 0; i < b->c->connection_count; i++)
+		tunnel_routes(b, &b->c->connections[i]);
+	reply_to_attachments(b);
+}
+
+static void ends(struct host_builder *b)
+{
+	for (size_t i = 0; i < b->c->connection_count; i++)
+		for (size_t f = 0; f < 2; f++) {
+			struct prefix all = default_prefix(families[f]);
+
+			add_unreachable(b, b->c->connections[i].kernel_table, HOST_METRIC_END,
+					&all);
+		}
+}
+
+/* ---- all of it ---- */
+
+struct copy {
+	struct host_builder *b;
+	const struct fib_table *table;
+};
+
+static int copy_transit(const struct prefix *p, void *answer, void *context)
 {
 	const struct copy *to = context;
 
-	return holds_peer(to->b, p) ? 0 : own_route(p, data, context);
+	host_emit_transit(to->b, to->table, p, answer);
+	return to->b->error;
 }
 
-/* Below them `unreachable` for what is configured, for while it is withdrawn. */
-static void reply_to_connection(struct host_builder *b, const struct config_connection *conn,
-				const struct fib_table *own)
+static int copy_own(const struct prefix *p, void *answer, void *context)
 {
-	struct copy to = { b, HOST_REPLY_TABLE, HOST_METRIC_TABLE + 1 };
+	const struct copy *to = context;
 
-	if (own)
-		trie_walk(&own->routes, NULL, reply_route, &to);
-	for (size_t i = 0; i < conn->route_count; i++)
-		if (!holds_peer(b, &conn->routes[i].prefix))
-			add_unreachable(b, HOST_REPLY_TABLE, HOST_METRIC_TABLE + 2,
-					&conn->routes[i].prefix);
+	host_emit_own(to->b, to->table->index, p, answer);
+	if (host_replies(to->b, to->table->index))
+		host_emit_reply(to->b, p, answer);
+	return to->b->error;
 }
 
-static const struct fib_table *own_table(const struct host_builder *b, size_t connection)
+struct leaking {
+	struct host_builder *b;
+	size_t connection;
+};
+
+static int leak_route(const struct prefix *p, const struct advert *a, void *context)
 {
-	return fib_find(b->fib, b->ids->connection_table[connection]);
+	const struct leaking *l = context;
+
+	host_emit_leak(l->b, l->connection, a->fate == ADVERT_YES, p, &a->way);
+	return l->b->error;
 }
 
-static void connection_routes(struct host_builder *b, size_t i)
+static void leak_routes(struct host_builder *b, size_t connection)
 {
-	const struct config_connection *conn = &b->c->connections[i];
-	const struct fib_table *own = own_table(b, i);
+	struct leaking l = { b, connection };
 
-	connection_table(b, i);
-	if (own && !conn->bgp.enabled)
-		own_routes(b, own, conn->kernel_table, HOST_METRIC_CONNECTION);
-	/* Inside a VRF the kernel's errors are looked up in the connection's table. */
-	reply_to_connection(b, conn, conn->vrf && conn->bgp.enabled ? NULL : own);
+	adverts_each(b->rib, connection, leak_route, &l);
+}
+
+static void configured_routes(struct host_builder *b, const struct config_connection *conn)
+{
+	for (size_t j = 0; j < conn->route_count; j++)
+		host_emit_configured(b, &conn->routes[j].prefix);
 }
 
 static int compare_routes(const void *a, const void *b)
@@ -374,11 +417,11 @@ static int compare_routes(const void *a, const void *b)
 	const struct host_route *x = a, *y = b;
 	int order = host_route_compare(x, y);
 
-	return order ? order : (x->first_hop > y->first_hop) - (x->first_hop < y->first_hop);
+	return order ? order : (x->order > y->order) - (x->order < y->order);
 }
 
-/* Two attachments with the same CIDR: the first one stays. */
-static void sort_routes(struct host_plan *p)
+/* Two that ask for one key: the first one stays. Tables of the FIB come in order already. */
+void host_sort_routes(struct host_plan *p)
 {
 	size_t kept = 0;
 
@@ -391,15 +434,27 @@ static void sort_routes(struct host_plan *p)
 	p->route_count = kept + 1;
 }
 
+static void copy_table(struct host_builder *b, const struct fib_table *t)
+{
+	struct copy to = { b, t };
+
+	if (t && !t->retired)
+		trie_walk(&t->routes, NULL, t->connection ? copy_own : copy_transit, &to);
+}
+
 void host_build_routes(struct host_builder *b)
 {
+	host_emit_devices(b);
 	for (size_t i = 0; i < b->fib->count; i++)
-		if (!b->fib->tables[i].connection && !b->fib->tables[i].retired)
-			transit_table(b, &b->fib->tables[i]);
-	for (size_t i = 0; i < b->c->connection_count; i++)
-		connection_routes(b, i);
-	reply_to_attachments(b);
-	guard_table(b);
+		if (!b->fib->tables[i].connection)
+			copy_table(b, &b->fib->tables[i]);
+	for (size_t i = 0; i < b->c->connection_count; i++) {
+		copy_table(b, fib_find(b->fib, b->ids->connection_table[i]));
+		leak_routes(b, i);
+		configured_routes(b, &b->c->connections[i]);
+	}
+	host_emit_guards(b, NULL);
+	ends(b);
 	if (!b->error)
-		sort_routes(&b->plan);
+		host_sort_routes(&b->plan);
 }

@@ -206,6 +206,41 @@ int trie_walk_after(const struct trie *t, const struct prefix *after, trie_fn fn
 	return err;
 }
 
+static int walk_back(const struct trie_node *n, trie_fn fn, void *context)
+{
+	int err = 0;
+
+	if (!n)
+		return 0;
+	for (int i = 1; !err && i >= 0; i--)
+		err = walk_back(n->children[i], fn, context);
+	return err || !n->data ? err : fn(&n->prefix, n->data, context);
+}
+
+static int walk_before(const struct trie_node *n, const struct prefix *before, trie_fn fn,
+		       void *context)
+{
+	int err = 0;
+
+	if (!n || prefix_compare(&n->prefix, before) >= 0)
+		return 0;
+	if (!prefix_contains(&n->prefix, before))
+		return walk_back(n, fn, context);
+	for (int i = 1; !err && i >= 0; i--)
+		err = walk_before(n->children[i], before, fn, context);
+	return err || !n->data ? err : fn(&n->prefix, n->data, context);
+}
+
+int trie_walk_back(const struct trie *t, const struct prefix *before, trie_fn fn, void *context)
+{
+	int err = 0;
+
+	for (int family = 1; !err && family >= 0; family--)
+		err = before ? walk_before(t->roots[family], before, fn, context)
+			     : walk_back(t->roots[family], fn, context);
+	return err;
+}
+
 static int take_first(const struct prefix *p, void *data, void *context)
 {
 	(void)p;

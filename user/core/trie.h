@@ -45,6 +45,10 @@ int trie_walk(const struct trie *t, const struct prefix *within, trie_fn fn, voi
  * was ended goes on, also when the trie has changed meanwhile. */
 int trie_walk_after(const struct trie *t, const struct prefix *after, trie_fn fn, void *context);
 
+/* All that come before `before` (NULL: all), from the last one: a prefix behind all that lie inside
+ * it. Never skips. */
+int trie_walk_back(const struct trie *t, const struct prefix *before, trie_fn fn, void *context);
+
 /* Frees the nodes; with `free_data` their data too. */
 void trie_free(struct trie *t, void (*free_data)(void *));
 

@@ -39,6 +39,8 @@ static void forget_errors(struct host *h)
 	h->error_count = 0;
 	h->errors_hidden = 0;
 	h->first_error = 0;
+	h->uncertain = false;
+	memset(h->error_of_route, 0, sizeof(h->error_of_route));
 }
 
 void host_close(struct host *h)
@@ -93,58 +95,92 @@ const char *host_error(const struct host *h, size_t i)
 	return h->errors[i];
 }
 
-static void add_what_is_new(struct host *h, const struct host_plan *want, struct host_rules *rules,
-			    const struct host_routes *routes)
+bool host_error_of_route(const struct host *h, size_t i)
 {
-	host_routes_add(h, want, routes);
-	host_rules_add(h, rules, want, HOST_RULE_LOOKUP);
+	return h->error_of_route[i];
 }
+
+bool host_uncertain(const struct host *h)
+{
+	return h->uncertain;
+}
+
+/* Of a plan: what is new, and what goes. */
+struct change {
+	const struct host_plan *old, *want;
+	struct host_rules rules;
+	struct host_routes routes; /* nothing differs: they are followed otherwise */
+};
 
 /* Addresses go by name while their device is still known. */
-static void remove_what_is_old(struct host *h, const struct host_plan *old,
-			       const struct host_plan *want, const struct host_rules *rules,
-			       const struct host_routes *routes)
+static void remove_what_is_old(struct host *h, struct change *c)
 {
-	host_rules_remove(h, rules, HOST_RULE_LOOKUP);
-	host_routes_remove(h, routes);
-	host_addresses_remove(h, want);
-	host_links_release(h, old, want);
-	host_links_remove(h, want);
-	host_sysctls_restore(h, want);
-	host_rules_remove(h, rules, HOST_RULE_UNREACHABLE);
+	host_rules_remove(h, &c->rules, HOST_RULE_LOOKUP);
+	host_routes_remove(h, &c->routes);
+	host_addresses_remove(h, c->want);
+	host_links_release(h, c->old, c->want);
+	host_links_remove(h, c->want);
+	host_sysctls_restore(h, c->want);
+	host_rules_remove(h, &c->rules, HOST_RULE_UNREACHABLE);
 }
 
-static int apply(struct host *h, const struct host_plan *old, const struct host_plan *want,
-		 bool remove)
+static void begin(struct host *h, struct change *c)
 {
-	struct host_rules rules;
-	struct host_routes routes;
-
 	forget_errors(h);
-	host_rules_read(h, &rules);
-	host_rules_add(h, &rules, want, HOST_RULE_UNREACHABLE);
-	host_links_apply(h, want);
-	host_sysctls_apply(h, want);
-	host_addresses_add(h, want);
-	if (host_routes_compare(h, h->ahead ? NULL : old, want, &routes) == 0) {
-		add_what_is_new(h, want, &rules, &routes);
+	host_rules_read(h, &c->rules);
+	host_rules_add(h, &c->rules, c->want, HOST_RULE_UNREACHABLE);
+	host_links_apply(h, c->want);
+	host_sysctls_apply(h, c->want);
+	host_addresses_add(h, c->want);
+}
+
+static int apply(struct host *h, struct change *c, bool remove)
+{
+	begin(h, c);
+	if (host_routes_compare(h, h->ahead ? NULL : c->old, c->want, &c->routes) == 0) {
+		host_routes_add(h, c->want, &c->routes);
+		host_rules_add(h, &c->rules, c->want, HOST_RULE_LOOKUP);
 		if (remove)
-			remove_what_is_old(h, old, want, &rules, &routes);
-		host_routes_free(&routes);
+			remove_what_is_old(h, c);
+		host_routes_free(&c->routes);
 	}
-	host_rules_free(&rules);
+	host_rules_free(&c->rules);
 	h->ahead = !remove;
 	return finish(h);
 }
 
 int host_apply(struct host *h, const struct host_plan *old, const struct host_plan *want)
 {
-	return apply(h, old, want, true);
+	struct change c = { .old = old, .want = want };
+
+	return apply(h, &c, true);
 }
 
 int host_apply_new(struct host *h, const struct host_plan *old, const struct host_plan *want)
 {
-	return apply(h, old, want, false);
+	struct change c = { .old = old, .want = want };
+
+	return apply(h, &c, false);
+}
+
+int host_apply_frame(struct host *h, const struct host_plan *old, const struct host_plan *want)
+{
+	struct change c = { .old = old, .want = want };
+
+	begin(h, &c);
+	host_routes_note_missing(h, want);
+	host_rules_add(h, &c.rules, want, HOST_RULE_LOOKUP);
+	remove_what_is_old(h, &c);
+	host_rules_free(&c.rules);
+	return finish(h);
+}
+
+int host_follow_routes(struct host *h, const struct host_plan *was, const struct host_plan *now,
+		       bool rewrite)
+{
+	forget_errors(h);
+	host_routes_follow(h, was, now, rewrite);
+	return finish(h);
 }
 
 int host_teardown(struct host *h)

@@ -53,10 +53,26 @@ int host_apply(struct host *h, const struct host_plan *old, const struct host_pl
 int host_apply_new(struct host *h, const struct host_plan *old, const struct host_plan *want);
 
 /*
+ * Everything but the routes, of which `want` needs to name the devices only (host_plan_frame()).
+ * They are followed step by step instead:
+ */
+int host_apply_frame(struct host *h, const struct host_plan *old, const struct host_plan *want);
+
+/*
+ * From some routes to others, both as plans of routes alone: what `now` has that `was` has not is
+ * new, what only `was` has goes. `rewrite`: what both have is written again, too, for the kernel
+ * may have dropped it or left out a device. Devices are those that the last host_apply_frame() or
+ * host_apply() found. Errors as in host_apply().
+ */
+int host_follow_routes(struct host *h, const struct host_plan *was, const struct host_plan *now,
+		       bool rewrite);
+
+/*
  * From now on host_apply() tells what it finds to be other than `left`, the plan that was applied
  * last, says: of the kinds (bits 1 << DRIFT_LINK, _ADDRESS, _RULE, _SYSCTL, _SLOW_PATH) that are
  * asked for, into `pass`, with what became of it. Routes are found only where they are compared
- * with the kernel (old NULL). Both must live until it is called again; left or pass NULL: no more.
+ * with the kernel (old NULL); a `left` without routes had all that is wanted now. Both must live
+ * until it is called again; left or pass NULL: no more.
  */
 void host_watch_drift(struct host *h, const struct host_plan *left, struct drift_pass *pass,
 		      unsigned kinds);
@@ -64,9 +80,13 @@ void host_watch_drift(struct host *h, const struct host_plan *left, struct drift
 /* Removes everything that is ours, whatever plan it came of; sysctls get their former values. */
 int host_teardown(struct host *h);
 
-/* The sentences of the last host_apply() or host_teardown(), without file or newline. */
+/* The sentences of the last of those that change anything, without file or newline. */
 size_t host_error_count(const struct host *h);
 const char *host_error(const struct host *h, size_t i);
+/* Is it about one route, which is refused and stays so? */
+bool host_error_of_route(const struct host *h, size_t i);
+/* Did the last of them end without knowing what the kernel has? */
+bool host_uncertain(const struct host *h);
 
 /* Fills facts from the kernel; tunnels' `down` stays false for the caller to set. */
 int host_facts_read(struct host *h, const struct config *c, struct host_facts *out);

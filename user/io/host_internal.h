@@ -46,6 +46,8 @@ struct host {
 	size_t error_count;
 	size_t errors_hidden;
 	int first_error;
+	bool error_of_route[HOST_ERRORS_SHOWN];
+	bool uncertain; /* requests went, and nobody knows what became of them */
 
 	const struct host_plan *left; /* by the last host_apply(), or NULL */
 	struct drift_pass *drift;
@@ -140,5 +142,9 @@ int host_routes_compare(struct host *h, const struct host_plan *old, const struc
 void host_routes_add(struct host *h, const struct host_plan *want, const struct host_routes *diff);
 void host_routes_remove(struct host *h, const struct host_routes *diff);
 void host_routes_free(struct host_routes *diff);
+/* Says which devices of the plan's hops are not there. */
+void host_routes_note_missing(struct host *h, const struct host_plan *want);
+void host_routes_follow(struct host *h, const struct host_plan *was, const struct host_plan *now,
+			bool rewrite);
 
 #endif

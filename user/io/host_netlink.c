@@ -168,8 +168,10 @@ void host_flush(struct host *h)
 		error = -errno;
 	else
 		error = read_answers(h);
-	if (error)
+	if (error) {
+		h->uncertain = true;
 		host_note(h, error, "rtnetlink: %s", strerror(-error));
+	}
 	h->batch_len = 0;
 	h->batch_count = 0;
 	h->batch_seq = h->seq;

@@ -168,7 +168,7 @@ static void find_ways(struct host *h, const struct host_plan *want, struct host_
 }
 
 /* One sentence per device, not per route. */
-static void note_missing(struct host *h, const struct host_plan *want)
+void host_routes_note_missing(struct host *h, const struct host_plan *want)
 {
 	for (size_t i = 0; i < want->hop_count; i++) {
 		const char *name = want->hops[i].device;
@@ -194,12 +194,13 @@ int host_routes_compare(struct host *h, const struct host_plan *old, const struc
 	diff->ways = calloc(want->hop_count + 1, sizeof(*diff->ways));
 	if (diff->state && diff->ways) {
 		find_ways(h, want, diff->ways);
-		note_missing(h, want);
+		host_routes_note_missing(h, want);
 		error = old ? compare_with_plan(old, want, diff)
 			    : compare_with_kernel(h, want, diff);
 	}
 	if (!error)
 		return 0;
+	h->uncertain = true;
 	host_note(h, error, "cannot list the routes: %s", strerror(-error));
 	host_routes_free(diff);
 	return error;
@@ -216,12 +217,15 @@ void host_routes_free(struct host_routes *diff)
 static void route_refused(struct host *h, const void *tag, int error, const char *why)
 {
 	const struct host_route *r = tag;
+	size_t place = h->error_count;
 	char text[PREFIX_STRLEN];
 
 	if (error == -EEXIST)
 		why = "somebody else's route with this metric is there and stays";
 	host_note(h, error, "route %s metric %u in table %u: %s", prefix_format(&r->prefix, text),
 		  r->metric, r->table, why ? why : strerror(-error));
+	if (h->error_count > place)
+		h->error_of_route[place] = true;
 }
 
 static void removal_refused(struct host *h, const void *tag, int error, const char *why)
@@ -237,7 +241,9 @@ static bool was_left(const struct host *h, const struct host_plan *want,
 	const struct host_plan *left = h->left;
 	const struct host_route *was = NULL;
 
-	if (left && left->route_count)
+	if (left && !left->route_count)
+		return want;
+	if (left)
 		was = bsearch(route, left->routes, left->route_count, sizeof(*was), compare_keys);
 	return was && (!want || same_planned(left, was, want, route));
 }
@@ -268,13 +274,60 @@ void host_routes_add(struct host *h, const struct host_plan *want, const struct 
 	host_flush(h);
 }
 
-void host_routes_remove(struct host *h, const struct host_routes *diff)
+static void remove_gone(struct host *h, const struct host_routes *diff)
 {
 	h->refused = removal_refused;
-	for (size_t i = 0; i < diff->gone_count; i++) {
-		if (host_watches(h, DRIFT_SLOW_PATH) && !was_left(h, NULL, &diff->gone[i]))
-			found(h, &diff->gone[i], DRIFT_FOREIGN);
+	for (size_t i = 0; i < diff->gone_count; i++)
 		host_send_route_removal(h, &diff->gone[i]);
-	}
 	host_flush(h);
+}
+
+void host_routes_remove(struct host *h, const struct host_routes *diff)
+{
+	for (size_t i = 0; i < diff->gone_count && host_watches(h, DRIFT_SLOW_PATH); i++)
+		if (!was_left(h, NULL, &diff->gone[i]))
+			found(h, &diff->gone[i], DRIFT_FOREIGN);
+	remove_gone(h, diff);
+}
+
+/* A route that loses its last device may have to go, though the plan still has it. */
+static int write_route(struct host *h, const struct host_plan *now, size_t i, bool rewrite,
+		       struct host_routes *diff)
+{
+	const struct host_route *route = &now->routes[i];
+	bool new = diff->state[i] == ROUTE_NEW;
+	struct host_route_now r;
+
+	if (diff->state[i] == ROUTE_SAME && !rewrite)
+		return 0;
+	if (wanted_now(diff->ways, route, &r))
+		host_send_route(h, &r, new ? NLM_F_EXCL : NLM_F_REPLACE, route);
+	else if (!new)
+		return note_gone(diff, route);
+	return 0;
+}
+
+void host_routes_follow(struct host *h, const struct host_plan *was, const struct host_plan *now,
+			bool rewrite)
+{
+	struct host_routes diff = {
+		.state = malloc(now->route_count + 1),
+		.ways = calloc(now->hop_count + 1, sizeof(*diff.ways)),
+	};
+	int error = -ENOMEM;
+
+	if (diff.state && diff.ways) {
+		find_ways(h, now, diff.ways);
+		error = compare_with_plan(was, now, &diff);
+	}
+	h->refused = route_refused;
+	for (size_t i = now->route_count; !error && i-- > 0;)
+		error = write_route(h, now, i, rewrite, &diff);
+	host_flush(h);
+	remove_gone(h, &diff);
+	if (error) {
+		h->uncertain = true;
+		host_note(h, error, "cannot follow the routes: %s", strerror(-error));
+	}
+	host_routes_free(&diff);
 }
