@@ -196,6 +196,36 @@ static __always_inline int no_route(const struct association *a)
 	return a->flags & ASSOCIATION_NO_ROUTE_PASS ? REASON_NO_ROUTE_PASS : REASON_NO_ROUTE;
 }
 
+#define ICMP_ECHO_REPLY	  0
+#define ICMPV6_ECHO_REPLY 129
+
+/*
+ * An answer to a ping of the gateway's own. It is let in whatever its source, for that of a health
+ * check has no route back as long as the check keeps the connection's routes withdrawn: it could
+ * never succeed again. Nothing is forwarded by this, and the kernel answers no answer.
+ */
+static __always_inline bool answers_us(const struct packet *p, const struct association *a)
+{
+	__u32 l4 = p->l3 + (p->v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+	const struct route *route;
+	const __u8 *type;
+
+	if (p->protocol != (p->v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) || p->options || p->fragment ||
+	    a->table == NO_TABLE || !inside(p, l4, sizeof(*type)))
+		return false;
+	type = at(p, l4, sizeof(*type));
+	if (!type || *type != (p->v6 ? ICMPV6_ECHO_REPLY : ICMP_ECHO_REPLY))
+		return false;
+	route = route_to(a->table, p);
+	return route && route->verdict == VERDICT_LOCAL;
+}
+
+static __always_inline bool source_allowed(const struct packet *p, const struct association *a)
+{
+	return a->source_table == NO_TABLE || leads_on(route_back(a->source_table, p)) ||
+	       answers_us(p, a);
+}
+
 /* enum reason, or SPLIT. p: with its link header parsed. */
 static __always_inline int steer(struct packet *p, const struct association *a, struct steering *s)
 {
@@ -214,7 +244,7 @@ static __always_inline int steer(struct packet *p, const struct association *a, 
 		return REASON_SCOPE;
 	if (who == TO_MANY)
 		return REASON_OTHER_HOST; /* unicast IP in a broadcast frame: never forwarded */
-	if (a->source_table != NO_TABLE && !leads_on(route_back(a->source_table, p)))
+	if (!source_allowed(p, a))
 		return REASON_SOURCE;
 	if (source_unroutable(p))
 		return REASON_SCOPE;

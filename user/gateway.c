@@ -15,6 +15,7 @@
 #include "gateway_bgp.h"
 #include "gateway_change.h"
 #include "gateway_kernel.h"
+#include "gateway_health.h"
 #include "gateway_neighbours.h"
 #include "gateway_stats.h"
 
@@ -225,6 +226,7 @@ int gateway_update(struct gateway *g)
 	err = g->decided && g->recovered ? follow_change(g) : decide_anew(g);
 	stats_alarm(g);
 	quota_raise_alarms(g);
+	checks_alarm(g);
 	audit_alarm(g);
 	end_alarms(g);
 	monitor_settled(g);
@@ -423,6 +425,8 @@ static int open_all(struct gateway *g)
 	if (!err)
 		err = open_xfrm(g);
 	if (!err)
+		err = checks_begin(g);
+	if (!err)
 		err = stats_begin(g);
 	if (!err)
 		err = bgp_open(g);
@@ -490,6 +494,7 @@ static void close_all(struct gateway *g)
 	change_free(g);
 	stats_free(g);
 	audit_free(g);
+	checks_free(g);
 	control_close(g->control);
 	sentry_close(g->sentry);
 	xfrm_close(g->xfrm);

@@ -7,6 +7,7 @@
  *   gateway_change.h      another configuration, single routes, and who is told
  *   gateway_phase2.c      what the kernel says of SAs
  *   gateway_tunnel.c      what happens to tunnels: liveness at once, routes when they must
+ *   gateway_health.h      health checks
  *   gateway_forwarding.c  liveness, groups, routes → maps
  *   gateway_kernel.h      devices, addresses, rules, routes → the kernel
  *   gateway_devices.c     where attachments and tunnels are
@@ -25,6 +26,7 @@
 #include "core/drift.h"
 #include "core/fib.h"
 #include "core/groups.h"
+#include "core/health.h"
 #include "core/ids.h"
 #include "core/phase2.h"
 #include "core/rib.h"
@@ -41,6 +43,7 @@ struct change;
 struct stats;
 struct kernel;
 struct bgp;
+struct checks;
 struct neighbours;
 
 struct gateway_options {
@@ -70,7 +73,10 @@ struct gateway_tunnel {
 	bool l3; /* no MAC addresses */
 	uint8_t mac[6];
 	struct tunnel_machine machine;
-	enum tunnel_why why; /* as people were told */
+	bool checked;	      /* it has a health check, `health` */
+	int refused;	      /* -errno of its last probe; 0: that was sent */
+	struct health health; /* core/health.h; by the tunnel's id */
+	enum tunnel_why why;  /* as people were told */
 	bool told_last_resort;
 	bool live;	    /* as the dataplane was told: the machine's, once it is located */
 	uint32_t attached;  /* device that the program is on, or 0 */
@@ -116,6 +122,7 @@ struct gateway {
 	struct change *change;	  /* gateway_change.h */
 	struct stats *stats;	  /* gateway_stats.h */
 	struct neighbours *neighbours; /* gateway_neighbours.h */
+	struct checks *checks;	       /* gateway_health.h */
 	struct audit *audit;	       /* gateway_audit.h */
 	struct address *locals;
 	size_t local_count;
@@ -176,7 +183,7 @@ int gateway_attachment_by_id(const struct gateway *g, uint32_t id);
 int tunnels_begin(struct gateway *g); /* 0 or -errno */
 /* Its routes are propagated [D1 D2]. */
 bool gateway_tunnel_present(const struct gateway *g, const struct gateway_tunnel *t);
-/* Something about a tunnel may be other than it was, in Phase 2 or of its device. What it must no
+/* Something about a tunnel may be other than it was: Phase 2, device, health. What it must no
  * longer carry, it does not when this returns; routes follow by updates. */
 void tunnel_changed(struct gateway *g, struct gateway_tunnel *t);
 /* What the configuration says of all tunnels. */

@@ -134,6 +134,8 @@ void monitor_tunnel(struct gateway *g, const struct gateway_tunnel *t,
 		    const struct phase2_change *change);
 /* Whether it carries packets, or why it does not, has changed. */
 void monitor_liveness(struct gateway *g, const struct gateway_tunnel *t);
+/* What its health check says has changed. */
+void monitor_health(struct gateway *g, const struct gateway_tunnel *t, enum tunnel_health was);
 void monitor_alarm(struct gateway *g, const char *text, bool raised);
 void monitor_drift(struct gateway *g, const struct drift_item *i);
 __attribute__((format(printf, 3, 4))) void

@@ -11,10 +11,11 @@
 /* Loopback and link-local ones are the kernel's anyway [D14]. */
 static bool is_scoped(const struct address *a)
 {
+	if (address_is_link_local(a))
+		return true;
 	if (a->family == AF_INET)
-		return a->bytes[0] == 127 || (a->bytes[0] == 169 && a->bytes[1] == 254);
-	return (a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80) ||
-	       (!memcmp(a->bytes, (uint8_t[15]){ 0 }, 15) && a->bytes[15] == 1);
+		return a->bytes[0] == 127;
+	return !memcmp(a->bytes, (uint8_t[15]){ 0 }, 15) && a->bytes[15] == 1;
 }
 
 static int by_address(const void *x, const void *y)

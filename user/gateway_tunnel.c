@@ -5,6 +5,7 @@
  */
 #include <syslog.h>
 #include "gateway_change.h"
+#include "gateway_health.h"
 
 bool gateway_tunnel_present(const struct gateway *g, const struct gateway_tunnel *t)
 {
@@ -158,29 +159,45 @@ int tunnels_begin(struct gateway *g)
 
 static struct tunnel_inputs inputs_of(const struct gateway *g, const struct gateway_tunnel *t)
 {
+	const struct config_health_check *check = &gateway_tunnel_config(g, t)->health_check;
 	const struct phase2_state *s = phase2_state(g->phase2, t->id);
 
 	return (struct tunnel_inputs){
 		.up = s && s->up,
 		.missing = s ? s->missing : PHASE2_NO_SA,
 		.no_device = t->located && !t->ifindex,
+		.health = t->checked ? t->health.state : TUNNEL_HEALTH_NONE,
+		.revokes = check->on_failure == ON_FAILURE_REVOKE_ROUTE,
 	};
 }
 
-void tunnel_changed(struct gateway *g, struct gateway_tunnel *t)
+static void take_in(struct gateway *g, struct gateway_tunnel *t)
 {
 	struct tunnel_inputs in = inputs_of(g, t);
 
 	tunnel_input(&t->machine, &in, gateway_now(g));
+}
+
+void tunnel_changed(struct gateway *g, struct gateway_tunnel *t)
+{
+	take_in(g, t);
 	decide(g, t->connection);
 	arm(g);
+	check_follow(g, t);
 }
 
 void tunnels_configure(struct gateway *g)
 {
 	struct tunnel_policy policy = tunnel_policy_of(&g->config.gateway);
 
-	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
-		tunnel_set_policy(&g->tunnels[i].machine, &policy, gateway_now(g));
+	for (size_t i = 0; i < gateway_tunnel_places(g); i++) {
+		struct gateway_tunnel *t = &g->tunnels[i];
+
+		tunnel_set_policy(&t->machine, &policy, gateway_now(g));
+		if (!t->used)
+			continue;
+		check_configure(g, t);
+		take_in(g, t);
+	}
 	decide_all(g);
 }

@@ -96,6 +96,19 @@ void monitor_liveness(struct gateway *g, const struct gateway_tunnel *t)
 				     m->last_resort));
 }
 
+void monitor_health(struct gateway *g, const struct gateway_tunnel *t, enum tunnel_health was)
+{
+	char to[PREFIX_STRLEN];
+
+	if (heard(g))
+		publish(g, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "event", "health", "tunnel",
+				     gateway_tunnel_config(g, t)->name, "connection",
+				     g->config.connections[t->connection].name, "destination",
+				     address_format(&t->health.destination, to), "was",
+				     tunnel_health_name(was), "state",
+				     tunnel_health_name(t->health.state)));
+}
+
 void monitor_alarm(struct gateway *g, const char *text, bool raised)
 {
 	if (heard(g))

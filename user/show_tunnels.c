@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Tunnels: their state and its cause, what they carry. */
+#include "gateway_health.h"
 #include "gateway_stats.h"
 #include "show_internal.h"
 
@@ -44,10 +45,10 @@ static json_t *machine_json(const struct gateway *g, const struct gateway_tunnel
 	uint64_t held = tunnel_held_until(m);
 	char buf[TUNNEL_WHY_LEN];
 
-	return json_pack("{s:b, s:s?, s:b, s:o, s:I, s:o}", "up", t->live, "why",
+	return json_pack("{s:b, s:s?, s:b, s:o, s:I, s:o, s:o}", "up", t->live, "why",
 			 tunnel_why_text(m, gateway_now(g), buf), "present", m->present, "held_s",
 			 held ? seconds_until(g, held) : json_null(), "flaps", (json_int_t)m->flaps,
-			 "damping", damping_json(g, t));
+			 "damping", damping_json(g, t), "health", health_json(g, t));
 }
 
 static json_t *show_tunnel(struct gateway *g, const struct gateway_tunnel *t)

@@ -49,6 +49,8 @@ END
 shows "each tunnel in full: what an SA is for, what will end it, what it dropped" show tunnels -d <<'END'
 dc-1-1  up for 3h12m, by UPDPOLICY
   penalty 731, damped from 3000 on
+  health check good for 3m12s: 10.50.0.9 from 10.1.0.1 each 3.5 s, 3 decide, revoke_route
+    64 sent, 63 answered, 1 lost, 1 late; round trip 7.81 ms, average 7.81, least 11.7
   198.51.100.1 → 203.0.113.10, device xfrm101, if_id 101
   connection dc-1, MTU 1400, weight 1
   in  10 packets, 1000 B; in the last minute 0 packets/s, 0 B/s
@@ -61,6 +63,9 @@ dc-1-1  up for 3h12m, by UPDPOLICY
 dc-1-2  down for 42s, by DELPOLICY: no outbound policy; went down 3 times
   its routes are kept for another 0.2 s
   penalty 3737, damped until 1000 is left, for another 57s
+  health check unknown for 42s: fd00:50::9 from fd00:1::1 each 0.5 s, 2 decide, reserve_route; waits for Phase 2
+    cannot be sent: Network is unreachable
+    0 sent, 0 answered, 0 lost
   198.51.100.2 → 203.0.113.11, device xfrm102, if_id 102
   connection dc-1, MTU 1400, weight 1
   in  0 packets, 0 B

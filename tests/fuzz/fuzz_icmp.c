@@ -13,10 +13,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 /* What was understood is what would be written. */
 static void check_round_trip(const struct health_probe *p, const uint8_t *message)
 {
-	uint8_t again[ICMP_ECHO_LEN];
+	static const struct address a = { AF_INET, { 1 } }, b = { AF_INET, { 2 } };
+	uint8_t again[ICMP_PACKET_MAX];
 
-	icmp_echo_request(AF_INET6, p, again);
-	assert(!memcmp(again + 4, message + 4, sizeof(again) - 4));
+	icmp_echo_request(&a, &b, p, again);
+	assert(!memcmp(again + 4, message + 4, ICMP_ECHO_LEN - 4));
 }
 
 static void answer(uint8_t family, const struct health_probe *p)
@@ -26,7 +27,7 @@ static void answer(uint8_t family, const struct health_probe *p)
 	struct health h;
 
 	health_init(&h, &peer, p->ident, p->cookie, 1);
-	health_set(&h, 10, 1);
+	health_set(&h, 10, 1, 1);
 	health_start(&h, 1);
 	assert(health_tick(&h, 1, &sent));
 	health_sent(&h, 1);

@@ -34,7 +34,7 @@ static struct story begin(void)
 	struct story s = { .now = 1000 * S };
 
 	health_init(&s.h, &peer, IDENT, COOKIE, s.now);
-	health_set(&s.h, INTERVAL, RETRIES);
+	health_set(&s.h, INTERVAL, RETRIES, s.now);
 	health_start(&s.h, s.now);
 	return s;
 }
@@ -399,10 +399,15 @@ static void another_interval_waits_for_a_restart(void **state)
 
 	(void)state;
 	exchange(&s, 1);
-	health_set(&s.h, INTERVAL / 3, 1);
+	health_set(&s.h, INTERVAL / 3, 1, s.now);
 	lose(&s, 2);
 	assert_int_equal(s.h.state, TUNNEL_HEALTH_BAD);
 	assert_int_equal(s.h.sent, 3);
+	health_set(&s.h, 3600 * S, 1, s.now);
+	lose(&s, 1);
+	assert_true(s.h.due_ns == s.now + 3600 * S);
+	health_set(&s.h, S, 1, s.now);
+	assert_true(s.h.due_ns == s.now + S);
 }
 
 /* ---- packets ---- */
@@ -417,6 +422,17 @@ static const uint8_t request_v4[ICMP_ECHO_LEN] = {
 	0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
 };
 
+static const uint8_t request_v6[40 + ICMP_ECHO_LEN] = {
+	0x60, 0, 0, 0, 0, 24, 58, 64,
+	0xfd, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+	0xfd, 0, 0, 0x50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9,
+	128, 0, 0xfd, 0x58, 0x12, 0x34, 0x01, 0x02,
+	'e', 's', 'p', 'a', 'l', 'i', 'e', 'r',
+	0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+};
+static const struct address ours_v6 = { AF_INET6, { 0xfd, 0, 0, 1, [15] = 1 } };
+static const struct address peer_v6 = { AF_INET6, { 0xfd, 0, 0, 0x50, [15] = 9 } };
+
 /* With IP options, as routers may add them. */
 static const uint8_t reply_v4[24 + ICMP_ECHO_LEN] = {
 	0x46, 0, 0, 48, 0, 0, 0, 0, 64, 1, 0, 0, 10, 50, 0, 9, 10, 1, 0, 1, 1, 1, 1, 0,
@@ -428,15 +444,14 @@ static const uint8_t reply_v4[24 + ICMP_ECHO_LEN] = {
 
 static void a_request_is_not_what_the_standard_says(void **state)
 {
-	uint8_t buf[ICMP_ECHO_LEN];
+	static const struct address ours = { AF_INET, { 10, 1, 0, 1 } };
+	uint8_t buf[ICMP_PACKET_MAX];
 
 	(void)state;
-	assert_int_equal(icmp_echo_request(AF_INET, &example, buf), ICMP_ECHO_LEN);
-	assert_memory_equal(buf, request_v4, sizeof(buf));
-	assert_int_equal(icmp_echo_request(AF_INET6, &example, buf), ICMP_ECHO_LEN);
-	assert_int_equal(buf[0], 128);
-	assert_int_equal(buf[2] | buf[3], 0);
-	assert_memory_equal(buf + 4, request_v4 + 4, sizeof(buf) - 4);
+	assert_int_equal(icmp_echo_request(&ours, &peer, &example, buf), ICMP_ECHO_LEN);
+	assert_memory_equal(buf, request_v4, ICMP_ECHO_LEN);
+	assert_int_equal(icmp_echo_request(&ours_v6, &peer_v6, &example, buf), sizeof(request_v6));
+	assert_memory_equal(buf, request_v6, sizeof(request_v6));
 }
 
 static void expect_probe(const struct health_probe *p)
@@ -454,7 +469,7 @@ static void an_answer_is_misread(void **state)
 	(void)state;
 	assert_int_equal(icmp_echo_reply(AF_INET, reply_v4, sizeof(reply_v4), &p), 0);
 	expect_probe(&p);
-	icmp_echo_request(AF_INET6, &example, v6);
+	memcpy(v6, request_v6 + 40, sizeof(v6));
 	v6[0] = 129;
 	p = (struct health_probe){ 0 };
 	assert_int_equal(icmp_echo_reply(AF_INET6, v6, sizeof(v6), &p), 0);
@@ -496,7 +511,7 @@ static void somebody_elses_ping_is_taken_for_ours(void **state)
 	struct health_probe p;
 
 	(void)state;
-	icmp_echo_request(AF_INET6, &example, v6);
+	memcpy(v6, request_v6 + 40, sizeof(v6));
 	assert_int_equal(icmp_echo_reply(AF_INET6, v6, sizeof(v6), &p), -ENOMSG);
 	v6[0] = 129;
 	v6[8] = 'E';

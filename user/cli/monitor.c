@@ -48,6 +48,17 @@ static void print_liveness(const json_t *e)
 	       json_is_true(field(e, "last_resort")) ? ", as the last resort" : "");
 }
 
+/* "health of tunnel one of dc-1: 10.50.0.9 good -> bad" */
+static void print_health(const json_t *e)
+{
+	const char *state = field_string(e, "state");
+
+	printf("health of tunnel %s of %s: %s %s %s %s%s%s\n", field_string(e, "tunnel"),
+	       field_string(e, "connection"), field_string(e, "destination"),
+	       field_string(e, "was"), arrow(),
+	       style_on(strcmp(state, "good") ? STYLE_BAD : STYLE_GOOD), state, style_off());
+}
+
 static void print_event(const json_t *e)
 {
 	const char *kind = field_string(e, "event");
@@ -60,6 +71,8 @@ static void print_event(const json_t *e)
 		print_tunnel(e);
 	else if (!strcmp(kind, "liveness"))
 		print_liveness(e);
+	else if (!strcmp(kind, "health"))
+		print_health(e);
 	else if (!strcmp(kind, "routes"))
 		printf("routes: %s more changes (%s)\n", field_text(e, "more", number),
 		       field_string(e, "cause"));

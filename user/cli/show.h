@@ -33,6 +33,8 @@ int show_bgp_routes(const struct cli *cli, const char *name, const char *prefix)
  */
 int bgp_ask_daemon(const struct cli *cli, json_t *request, json_t **result);
 void bgp_complain(const char *why);
+/* show_health.c: what a tunnel's health check says; nothing where it has none. */
+void show_health(const json_t *tunnel);
 
 /* One cell each, of the field `key` of `item`; bytes and packets: of the counter under `key`. */
 void cell_text(struct table *t, const json_t *item, const char *key);

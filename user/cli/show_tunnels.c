@@ -28,11 +28,18 @@ static const struct column tunnel_columns[] = {
 	{ "SHARE OUT", ALIGN_LEFT }, { "WHY", ALIGN_LEFT },	   { NULL, ALIGN_LEFT },
 };
 
+static bool is_bad(const json_t *health)
+{
+	return strcmp(field_string(health, "state"), "bad") == 0;
+}
+
 /* Why a tunnel in Phase 2 is not used, or is used nevertheless; NULL: there is nothing to say. */
 static const char *use_text(const json_t *item)
 {
 	if (json_is_true(field(field(item, "damping"), "last_resort")))
 		return "damped, but the last resort";
+	if (json_is_true(field(item, "up")) && is_bad(field(item, "health")))
+		return "health check failed, which is only said";
 	return json_is_string(field(item, "missing")) ? NULL
 						      : json_string_value(field(item, "why"));
 }
@@ -169,6 +176,7 @@ static int tunnel_details(const json_t *item)
 	print_state(item);
 	print_use(item);
 	print_damping(item);
+	show_health(item);
 	print_place(item);
 	print_traffic(item, "in");
 	print_traffic(item, "out");

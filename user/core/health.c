@@ -15,8 +15,10 @@ void health_init(struct health *h, const struct address *destination, uint16_t i
 	};
 }
 
-void health_set(struct health *h, uint64_t interval_ns, unsigned retries)
+void health_set(struct health *h, uint64_t interval_ns, unsigned retries, uint64_t now_ns)
 {
+	if (h->running && h->due_ns > now_ns + interval_ns)
+		h->due_ns = now_ns + interval_ns;
 	h->interval_ns = interval_ns;
 	h->retries = retries;
 }

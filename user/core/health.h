@@ -66,8 +66,9 @@ struct health {
 
 void health_init(struct health *h, const struct address *destination, uint16_t ident,
 		 uint64_t cookie, uint64_t now_ns);
-/* From the next probe on. What was counted stays. */
-void health_set(struct health *h, uint64_t interval_ns, unsigned retries);
+/* From the next probe on, which leaves no later than the new interval says. What was counted stays.
+ */
+void health_set(struct health *h, uint64_t interval_ns, unsigned retries, uint64_t now_ns);
 
 /* The tunnel came into Phase 2 (the first probe is due now), or left it. Nothing when that is
  * known.

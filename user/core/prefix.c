@@ -100,6 +100,13 @@ bool address_equal(const struct address *a, const struct address *b)
 	return a->family == b->family && !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
 }
 
+bool address_is_link_local(const struct address *a)
+{
+	if (a->family == AF_INET)
+		return a->bytes[0] == 169 && a->bytes[1] == 254;
+	return a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
+}
+
 bool prefix_equal(const struct prefix *a, const struct prefix *b)
 {
 	return a->len == b->len && address_equal(&a->address, &b->address);

@@ -46,6 +46,8 @@ const char *address_format(const struct address *a, char buf[PREFIX_STRLEN]);
 const char *prefix_format(const struct prefix *p, char buf[PREFIX_STRLEN]);
 
 bool address_equal(const struct address *a, const struct address *b);
+/* 169.254.0.0/16, fe80::/10. */
+bool address_is_link_local(const struct address *a);
 bool prefix_equal(const struct prefix *a, const struct prefix *b);
 
 /* Order: family, address, then shorter first: a prefix sorts before everything inside it. */

@@ -8,21 +8,16 @@ static const struct prefix loopback[] = {
 	{ { AF_INET6, { [15] = 1 } }, 128 },
 };
 
-static const struct prefix link_local[] = {
-	{ { AF_INET, { 169, 254 } }, 16 },
-	{ { AF_INET6, { 0xfe, 0x80 } }, 10 },
-};
-
-static bool in_either(const struct prefix pair[2], const struct address *a)
+static bool is_loopback(const struct address *a)
 {
-	return prefix_contains_address(&pair[0], a) || prefix_contains_address(&pair[1], a);
+	return prefix_contains_address(&loopback[0], a) || prefix_contains_address(&loopback[1], a);
 }
 
 static void check_destination(const struct config_health_check *h, struct findings *f)
 {
 	char text[PREFIX_STRLEN];
 
-	if (!address_is_host(&h->destination) || in_either(loopback, &h->destination))
+	if (!address_is_host(&h->destination) || is_loopback(&h->destination))
 		findings_add(f, SEVERITY_ERROR, h->destination_mark,
 			     "destination: %s is not the address of a host behind the tunnel",
 			     address_format(&h->destination, text));
@@ -36,7 +31,7 @@ static void check_source(const struct config_tunnel *t, const struct address *so
 
 	address_format(source, from);
 	address_format(&h->destination, to);
-	if (!address_is_host(source) || in_either(loopback, source))
+	if (!address_is_host(source) || is_loopback(source))
 		findings_add(f, SEVERITY_ERROR, h->source_mark,
 			     "source: %s cannot be an address of this gateway", from);
 	else if (source->family != h->destination.family)
@@ -70,32 +65,25 @@ void rule_health_addresses(const struct config *c, struct findings *f)
 	}
 }
 
-static bool has_route_to(const struct config_connection *c, const struct address *a)
-{
-	for (size_t i = 0; i < c->route_count; i++)
-		if (prefix_contains_address(&c->routes[i].prefix, a))
-			return true;
-	return false;
-}
-
 /*
- * What comes out of a tunnel must come from where its connection's routes lead to. What is sent to
- * link-local addresses is not asked (BGP lives there), and what BGP will bring is not known here.
+ * What comes out of a tunnel is looked up in the table that its connection is associated with, and
+ * that is how answers to an address of the gateway are told from what is to be forwarded. What is
+ * sent to link-local addresses is not looked up (BGP lives there).
  */
 void rule_health_answers(const struct config *c, struct findings *f)
 {
 	for (EACH_TUNNEL(c, t)) {
 		const struct config_connection *connection = connection_of(c, t);
-		const struct address *to = &t->health_check.destination;
-		char text[PREFIX_STRLEN];
+		const struct config_health_check *h = &t->health_check;
+		int attachment = connection_attachment(c, (size_t)(connection - c->connections));
 
-		if (!to->family || connection->bgp.enabled ||
-		    in_either(link_local, tunnel_health_source(t)) || has_route_to(connection, to))
+		if (!h->destination.family || address_is_link_local(tunnel_health_source(t)) ||
+		    (attachment >= 0 && c->attachments[attachment].association.name))
 			continue;
-		findings_add(f, SEVERITY_WARNING, t->health_check.destination_mark,
-			     "destination: %s is behind no route of connection '%s': its answers "
-			     "are dropped, for their source; add a route, or probe from "
+		findings_add(f, SEVERITY_WARNING, h->destination_mark,
+			     "destination: its answers are dropped, for connection '%s' is "
+			     "associated with no table [D8]; associate it, or probe from "
 			     "bgp_address",
-			     address_format(to, text), connection->name);
+			     connection->name);
 	}
 }

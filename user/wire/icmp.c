@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
 #include "icmp.h"
 
@@ -19,34 +20,69 @@ _Static_assert(sizeof(struct echo) == ICMP_ECHO_LEN, "as on the wire");
 
 static const char word[8] = { 'e', 's', 'p', 'a', 'l', 'i', 'e', 'r' };
 
-/* RFC 1071, in network order: over a correct message it is 0. */
-static uint16_t checksum(const uint8_t *bytes, size_t len)
+static uint32_t sum_of(const uint8_t *bytes, size_t len)
 {
 	uint32_t sum = 0;
 
 	for (size_t i = 0; i < len; i++)
 		sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
+	return sum;
+}
+
+/* RFC 1071, in network order: over a correct message it is 0. */
+static uint16_t checksum_from(uint32_t sum)
+{
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return htons((uint16_t)~sum);
 }
 
-size_t icmp_echo_request(uint8_t family, const struct health_probe *p, uint8_t buf[ICMP_ECHO_LEN])
+static uint16_t checksum(const uint8_t *bytes, size_t len)
 {
+	return checksum_from(sum_of(bytes, len));
+}
+
+static size_t put_v4(struct echo *e, uint8_t *buf)
+{
+	e->checksum = checksum((const uint8_t *)e, sizeof(*e));
+	memcpy(buf, e, sizeof(*e));
+	return sizeof(*e);
+}
+
+/* The pseudo-header (RFC 8200) is both addresses, the length and the protocol. */
+static size_t put_v6(const struct address *source, const struct address *destination,
+		     struct echo *e, uint8_t *buf)
+{
+	struct ip6_hdr ip = {
+		.ip6_flow = htonl(6u << 28),
+		.ip6_plen = htons(sizeof(*e)),
+		.ip6_nxt = IPPROTO_ICMPV6,
+		.ip6_hlim = 64,
+	};
+
+	memcpy(&ip.ip6_src, source->bytes, sizeof(ip.ip6_src));
+	memcpy(&ip.ip6_dst, destination->bytes, sizeof(ip.ip6_dst));
+	e->checksum = checksum_from(sum_of(source->bytes, sizeof(ip.ip6_src)) +
+				    sum_of(destination->bytes, sizeof(ip.ip6_dst)) + sizeof(*e) +
+				    IPPROTO_ICMPV6 + sum_of((const uint8_t *)e, sizeof(*e)));
+	memcpy(buf, &ip, sizeof(ip));
+	memcpy(buf + sizeof(ip), e, sizeof(*e));
+	return sizeof(ip) + sizeof(*e);
+}
+
+size_t icmp_echo_request(const struct address *source, const struct address *destination,
+			 const struct health_probe *p, uint8_t buf[ICMP_PACKET_MAX])
+{
+	bool v4 = destination->family == AF_INET;
 	struct echo e = {
-		.type = family == AF_INET ? ICMP_ECHO : ICMP6_ECHO_REQUEST,
+		.type = v4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST,
 		.ident = htons(p->ident),
 		.sequence = htons(p->sequence),
 		.cookie = htobe64(p->cookie),
 	};
 
 	memcpy(e.word, word, sizeof(word));
-	memcpy(buf, &e, sizeof(e));
-	if (family == AF_INET) {
-		e.checksum = checksum(buf, sizeof(e));
-		memcpy(buf, &e, sizeof(e));
-	}
-	return sizeof(e);
+	return v4 ? put_v4(&e, buf) : put_v6(source, destination, &e, buf);
 }
 
 /* Goes past the IPv4 header. The kernel has reassembled it and seen to its checksum. */

@@ -10,11 +10,13 @@
 #include <stdint.h>
 #include "../core/health.h"
 
-#define ICMP_ECHO_LEN 24 /* header, word, cookie */
+#define ICMP_ECHO_LEN	24 /* header, word, cookie */
+#define ICMP_PACKET_MAX (40 + ICMP_ECHO_LEN)
 
-/* ICMP for AF_INET; ICMPv6 for AF_INET6, whose checksum is left to the kernel: it alone knows both
- * addresses of the pseudo-header. Returns the length. */
-size_t icmp_echo_request(uint8_t family, const struct health_probe *p, uint8_t buf[ICMP_ECHO_LEN]);
+/* From source to destination, which are of one family, as io/probe.c hands it to the kernel: ICMP
+ * without IP header for AF_INET, a whole IPv6 packet for AF_INET6. Returns the length. */
+size_t icmp_echo_request(const struct address *source, const struct address *destination,
+			 const struct health_probe *p, uint8_t buf[ICMP_PACKET_MAX]);
 
 /*
  * What a raw socket hands over: an IPv4 packet with its header, or an ICMPv6 message without (and
