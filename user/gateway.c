@@ -224,6 +224,7 @@ int gateway_update(struct gateway *g)
 
 	begin_alarms(g);
 	err = g->decided && g->recovered ? follow_change(g) : decide_anew(g);
+	bgp_drop_fallen(g);
 	stats_alarm(g);
 	quota_raise_alarms(g);
 	checks_alarm(g);

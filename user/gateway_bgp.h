@@ -29,8 +29,18 @@ void bgp_retire(struct gateway *g);
 void bgp_host_changed(struct gateway *g, const struct host_event *event);
 /* Reads everything anew, unless that takes so long that it has to be rare. */
 void bgp_audit(struct gateway *g);
-/* gateway_quota.c: says how much of the quotas is used where that is much, and what was refused
- * [D4]. */
+/* Stale routes do not outlive the tunnels that they lead over. To be called when the rib follows
+ * the tunnels. */
+void bgp_drop_fallen(struct gateway *g);
+/* Until when a connection's stale routes are kept, monotonic; 0: it has none. */
+uint64_t bgp_stale_until(const struct gateway *g, size_t connection);
+/* Is FRR's FPM stream there, which connections with `feed: fpm` hang on? */
+struct fpm_counters;
+bool bgp_fpm_connected(const struct gateway *g);
+/* Since it listens, or NULL: it does not. */
+const struct fpm_counters *bgp_fpm_counters(const struct gateway *g);
+/* gateway_quota.c: says what is wrong with the feeds, how much of the quotas is used where that is
+ * much, and what was refused [D4]. */
 void quota_raise_alarms(struct gateway *g);
 
 #endif

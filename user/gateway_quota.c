@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is said about the quotas of BGP routes [S43 S44 D4]. */
+/* What is said about BGP routes: their quotas [S43 S44 D4], and their feeds. */
 #include "gateway_bgp.h"
 
 #define HEADROOM_LOW  80u /* percent in use */
@@ -53,6 +53,36 @@ static void alarm_refused(struct gateway *g, size_t connection)
 		      name, text, name);
 }
 
+/* While its routes are only kept, or gone. */
+static void alarm_fpm(struct gateway *g)
+{
+	const struct config_fpm *fpm = &g->config.gateway.fpm;
+	struct address address = config_fpm_address(fpm);
+	char text[PREFIX_STRLEN];
+
+	if (!config_has_fpm(&g->config) || bgp_fpm_connected(g))
+		return;
+	if (bgp_fpm_counters(g))
+		gateway_alarm(g,
+			      "FRR's FPM stream is not there, BGP routes by it are only kept; "
+			      "zebra needs `-M dplane_fpm_nl` and `fpm address %s port %u`",
+			      address_format(&address, text), fpm->port);
+	else
+		gateway_alarm(g,
+			      "cannot listen for FRR's FPM stream at %s port %u, BGP routes by it "
+			      "are only kept",
+			      address_format(&address, text), fpm->port);
+}
+
+static void alarm_stale(struct gateway *g, size_t connection)
+{
+	if (g->learned[connection]->stale)
+		gateway_alarm(g,
+			      "connection %s: BGP routes are stale, kept until the routing daemon "
+			      "brings them again, or restart_time is over",
+			      g->config.connections[connection].name);
+}
+
 void quota_raise_alarms(struct gateway *g)
 {
 	for (size_t i = 0; g->learned && i < g->config.connection_count; i++) {
@@ -60,7 +90,11 @@ void quota_raise_alarms(struct gateway *g)
 
 		for (size_t k = 0; c->bgp.enabled && k < c->tunnel_count; k++)
 			alarm_tunnel(g, i, k);
-		if (c->bgp.enabled)
+		if (c->bgp.enabled) {
 			alarm_refused(g, i);
+			alarm_stale(g, i);
+		}
 	}
+	if (g->bgp)
+		alarm_fpm(g);
 }

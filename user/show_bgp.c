@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What BGP offers the connections, and what the quotas let in. Sessions are FRR's to tell. */
+#include "gateway_bgp.h"
 #include "show_internal.h"
 
 static json_t *limit_json(size_t limit)
@@ -7,19 +8,20 @@ static json_t *limit_json(size_t limit)
 	return limit == LEARNED_NO_LIMIT ? json_null() : json_integer((json_int_t)limit);
 }
 
-static json_t *tunnel_counts(const struct gateway *g, size_t connection, size_t tunnel)
+static json_t *tunnel_counts(const struct gateway *g, size_t connection, size_t tunnel,
+			     const size_t *stale)
 {
 	const struct learned_counts *c = &g->learned[connection]->counts;
 	const struct config_tunnel *t = &g->config.connections[connection].tunnels[tunnel];
 	size_t offered = c->offered[tunnel], accepted = c->accepted[tunnel];
 	struct address peer = tunnel_peer_address(t);
 
-	return json_pack("{s:s, s:o, s:b, s:I, s:I, s:I, s:o}", "name", t->name, "peer",
+	return json_pack("{s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:o}", "name", t->name, "peer",
 			 address_json(&peer), "up",
 			 g->tunnels[connection * TUNNELS_PER_CONNECTION + tunnel].live, "offered",
 			 (json_int_t)offered, "accepted", (json_int_t)accepted, "refused",
-			 (json_int_t)(offered - accepted), "limit",
-			 limit_json(g->learned[connection]->limits.tunnel));
+			 (json_int_t)(offered - accepted), "stale", (json_int_t)stale[tunnel],
+			 "limit", limit_json(g->learned[connection]->limits.tunnel));
 }
 
 struct refused_list {
@@ -42,21 +44,41 @@ static int append_refused(const struct prefix *p, tunnel_mask refused, void *con
 	return 0;
 }
 
+/* For how long what is stale is kept at most. */
+static json_t *stale_for(const struct gateway *g, size_t connection)
+{
+	uint64_t until = bgp_stale_until(g, connection), now = gateway_now(g);
+
+	if (!until)
+		return json_null();
+	return json_real(until > now ? (double)(until - now) / 1e9 : 0.0);
+}
+
+/* Of FPM: whether the stream is there. The kernel always is. */
+static json_t *connected(const struct gateway *g, const struct config_bgp *bgp)
+{
+	return bgp->feed == FEED_FPM ? json_boolean(bgp_fpm_connected(g)) : json_null();
+}
+
 static json_t *show_connection(const struct gateway *g, size_t i)
 {
 	const struct config_connection *c = &g->config.connections[i];
 	struct refused_list refused = { g, i, json_array() };
+	size_t stale[TUNNELS_PER_CONNECTION];
 	json_t *tunnels = json_array();
 	char vrf[DEVICE_NAME_LEN];
 
+	learned_count_stale(g->learned[i], stale);
 	for (size_t k = 0; k < c->tunnel_count; k++)
-		json_array_append_new(tunnels, tunnel_counts(g, i, k));
+		json_array_append_new(tunnels, tunnel_counts(g, i, k, stale));
 	learned_each_refused(g->learned[i], append_refused, &refused);
-	return json_pack("{s:s, s:o, s:I, s:I, s:o, s:o, s:o}", "connection", c->name, "vrf",
+	return json_pack("{s:s, s:o, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:o}", "connection",
+			 c->name, "vrf",
 			 c->vrf ? json_string(connection_vrf_name(c, vrf)) : json_null(),
 			 "kernel_table", (json_int_t)c->kernel_table, "local_asn",
-			 (json_int_t)c->bgp.local_asn, "limit",
-			 limit_json(g->learned[i]->limits.connection), "tunnels", tunnels,
+			 (json_int_t)c->bgp.local_asn, "feed", bgp_feed_name(c->bgp.feed),
+			 "feed_connected", connected(g, &c->bgp), "stale_for_s", stale_for(g, i),
+			 "limit", limit_json(g->learned[i]->limits.connection), "tunnels", tunnels,
 			 "refused", refused.list);
 }
 

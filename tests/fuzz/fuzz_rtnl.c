@@ -4,11 +4,13 @@
  * even, a datagram of the kernel's; odd, a stream of FPM frames.
  */
 #include <assert.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include "../../user/core/learned.h"
 #include "../../user/core/nexthops.h"
+#include "../../user/wire/fpm.h"
 #include "../../user/wire/rtnl.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -20,7 +22,10 @@ struct world {
 
 static int apply(const struct route_event *e, void *data)
 {
-	struct learned_offer offer = { e->metric, e->nexthop, (tunnel_mask)(e->hop_count % 4) };
+	struct learned_offer offer = { .metric = e->metric,
+				       .nexthop = e->nexthop,
+				       .writer = e->writer,
+				       .tunnels = (tunnel_mask)(e->hop_count % 4) };
 	struct world *w = data;
 	uint32_t devices[4];
 
@@ -28,12 +33,28 @@ static int apply(const struct route_event *e, void *data)
 	assert(e->prefix.len <= address_bits(&e->prefix.address));
 	if (e->kind == ROUTE_SET)
 		learned_offer(&w->learned, &e->prefix, &offer);
+	else if (e->kind == ROUTE_GONE && e->writer & 1)
+		learned_keep(&w->learned, &e->prefix, e->metric);
 	else if (e->kind == ROUTE_GONE)
 		learned_withdraw(&w->learned, &e->prefix, e->metric, LEARNED_ALL_TUNNELS);
 	else
 		nexthops_apply(&w->nexthops, e);
 	assert(nexthops_devices(&w->nexthops, e->nexthop, devices, 4) <= 4);
 	return 0;
+}
+
+/* As a frame's payload: all of it is sound, or nothing is taken. */
+static void read_payload(struct world *w, const uint8_t *bytes, size_t len)
+{
+	void *aligned = malloc(len + 1);
+	int err;
+
+	if (!aligned)
+		return;
+	memcpy(aligned, bytes, len);
+	err = fpm_messages(aligned, len, apply, w);
+	assert(err == 0 || err == -EBADMSG || err == -ENOMEM);
+	free(aligned);
 }
 
 static void read_datagram(struct world *w, const void *bytes, size_t len)
@@ -55,7 +76,7 @@ static void read_stream(struct world *w, const uint8_t *bytes, size_t len)
 
 	while ((frame = fpm_frame(bytes, len, &payload, &payload_len)) > 0) {
 		assert((size_t)frame <= len && payload_len <= (size_t)frame);
-		read_datagram(w, payload, payload_len);
+		read_payload(w, payload, payload_len);
 		bytes += frame;
 		len -= (size_t)frame;
 	}

@@ -10,6 +10,7 @@ import threading
 import gateway as ground
 from scapy.all import ICMP, IP, Raw
 from gateway import CONFIG, Gateway, flow, hop, run, wait_for
+from routing import RoutingDaemon
 
 YAML = """
 transit_router:
@@ -60,6 +61,7 @@ EXPORTED = 0xC800004D
 VPC = {"10.1.0.0/24": {"eth1"}, "10.1.0.128/25": {"eth1"}, "fd00:1::/64": {"eth1"}}
 OLD = {"10.70.0.0/16": {"tun104"}}
 G = None
+ZEBRA = RoutingDaemon()
 
 
 def configure(transit="true", routes="", table="main", synchronize="true"):
@@ -74,7 +76,7 @@ def apply(**what):
 
 def bgp(verb, prefix, device, connection="dc-1"):
     hops = "".join(f" nexthop dev {d}" for d in device.split()) if " " in device else f"dev {device}"
-    run(f"ip {'-6' if ':' in prefix else '-4'} route {verb} {prefix} table {TABLES[connection]} proto bgp metric 20 {hops}")
+    ZEBRA.do(f"route {verb} {prefix} table {TABLES[connection]} proto bgp metric 20 {hops}")
 
 
 def exported(connection):

@@ -4,11 +4,12 @@ What the kernel's tables say of BGP, on the ground of gateway.py: routes are put
 them, and the question is always where a packet goes then. Real FRR and BIRD: the vm tier.
 """
 import signal
-import subprocess
 import sys
+import threading
 
 import gateway as ground
 from gateway import CONFIG, HOST, Gateway, frame, flow, hop, run, wait_for
+from routing import RoutingDaemon
 
 YAML = """
 gateway: { limits: %(limits)s, damping: off }
@@ -27,7 +28,7 @@ connections:
     customer_gateway: dc-1
     vrf: false
     table: 1001
-    bgp: {}
+    bgp: { graceful_restart: %(graceful)s }
     tunnels:
       - { name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10,
           inside: 169.254.10.0/30, bgp_address: 169.254.10.1 }
@@ -41,23 +42,22 @@ connections:
       - { name: three, if_id: 103, device: tun103, local_address: 198.51.100.1, remote_address: 203.0.113.12 }
 """
 G = None
+ZEBRA = RoutingDaemon()
 
 
-def configure(limits="default"):
+def configure(limits="default", graceful="{ restart_time: 120s }"):
     with open(CONFIG, "w") as f:
-        f.write(YAML % {"limits": limits})
+        f.write(YAML % {"limits": limits, "graceful": graceful})
 
 
-def batch(*lines, family=4):
-    """Commands of ip, in one program; the first that fails is what is said."""
-    done = subprocess.run(["ip", *([f"-{family}"] if family else []), "-batch", "-"], input="\n".join(lines) + "\n", text=True,
-                          capture_output=True)
-    assert done.returncode == 0, done.stderr.strip()
+def batch(*lines):
+    """By the one routing daemon that there is."""
+    ZEBRA.do(*lines)
 
 
 def bgp(verb, prefix, hops="", metric=20):
     """As a daemon does it: protocol bgp, in the connection's table."""
-    batch(f"route {verb} {prefix} table 1001 proto bgp metric {metric} {hops}", family=6 if ":" in prefix else 4)
+    batch(f"route {verb} {prefix} table 1001 proto bgp metric {metric} {hops}")
 
 
 def path(destination, source=HOST):
@@ -110,6 +110,18 @@ def routes_of_others_in_that_table_are_not_learned():
           "route del 10.54.0.0/16 table 1001")
 
 
+def another_kind_of_route_in_its_place_is_none_of_ours():
+    for prefix, source in (("10.65.0.0/16", HOST), ("fd00:65::/48", "fd00:1::2")):
+        inside = prefix.split("/")[0]
+        for line in (f"route replace blackhole {prefix} table 1001 proto bgp metric 20",
+                     f"route replace {prefix} dev tun102 table 1001 proto static metric 20"):
+            bgp("add", prefix, "dev tun101")
+            goes(inside, "one", source=source)
+            batch(line)
+            goes(inside, "no-route", source=source)
+            batch(f"route del {prefix} table 1001 metric 20")
+
+
 def ipv6_loses_one_hop_of_two():
     first, second = "via fe80::2 dev tun101", "via fe80::2 dev tun102"
     bgp("add", "fd00:50::/48", f"nexthop {first} nexthop {second}")
@@ -154,12 +166,12 @@ def nexthop_objects_with_and_without_their_devices_in_the_route():
     for compat in (1, 0):
         run(f"sysctl -qw net.ipv4.nexthop_compat_mode={compat}")
         batch("nexthop add id 21 dev tun101 proto zebra", "nexthop add id 22 dev tun102 proto zebra")
-        batch("nexthop add id 20 group 21/22 proto zebra", family=None)
+        batch("nexthop add id 20 group 21/22 proto zebra")
         bgp("add", "10.58.0.0/16", "nhid 20")
         goes("10.58.0.1", "one", "two")
-        batch("nexthop replace id 20 group 22 proto zebra", family=None)
+        batch("nexthop replace id 20 group 22 proto zebra")
         goes("10.58.0.1", "two")
-        batch("nexthop replace id 20 group 21/22 proto zebra", family=None)
+        batch("nexthop replace id 20 group 21/22 proto zebra")
         goes("10.58.0.1", "one", "two")
         batch("nexthop del id 21")  # takes itself out of the group
         goes("10.58.0.1", "two")
@@ -234,7 +246,9 @@ def over_quota_is_refused_said_and_given_room_later():
     assert "BGP routes" not in alarms(), alarms()
     many("add", numbered(20, 790))
     wait_for("headroom is short", lambda: "more than 80 %" in alarms())
-    many("add", numbered(191, 810))
+    many("add", numbered(141, 810))
+    wait_for("headroom is shorter", lambda: "more than 95 %" in alarms() and "more than 80 %" not in alarms())
+    many("add", numbered(50, 951))
     wait_for("one is refused", lambda: counts()[0] == (1001, 1000))
     wait_for("that is said", lambda: "over quota are refused" in alarms() and "all of the 1000" in alarms())
     refused = G.cli("show", "bgp")[0]["refused"]
@@ -286,15 +300,131 @@ def another_configuration_keeps_what_was_learned():
     goes("10.63.0.1", "no-route")
 
 
+def show_bgp():
+    return G.cli("show", "bgp")[0]
+
+
+def stale():
+    return [t["stale"] for t in show_bgp()["tunnels"]]
+
+
+def a_daemon_that_was_killed_keeps_its_routes_and_so_does_the_next_one_that_sweeps_them():
+    prefixes = [f"10.66.{n}.0/24" for n in range(50)]
+    bgp("add", "10.67.0.0/16", "nexthop dev tun101 nexthop dev tun102")
+    many("add", prefixes)
+    goes("10.66.49.1", "one")
+    sent, lost = traffic(lambda: sweep_and_return(prefixes))
+    assert not lost, f"{lost} of {sent} packets lost"
+    assert sent > 20, sent
+    many("del", prefixes)  # by whom brought them again: they go at once
+    bgp("del", "10.67.0.0/16")
+    goes("10.66.49.1", "no-route")
+    goes("10.67.0.1", "no-route")
+
+
+def sweep_and_return(prefixes):
+    ZEBRA.restart()
+    many("del", prefixes)
+    bgp("del", "10.67.0.0/16")
+    wait_for("all are stale", lambda: stale() == [51, 1])
+    assert 0 < show_bgp()["stale_for_s"] <= 120
+    wait_for("that is said", lambda: "stale" in alarms())
+    assert path("10.66.49.1") == {"one"} and path("10.67.0.1") == {"one", "two"}
+    G.cli("audit")  # the kernel is read anew
+    assert stale() == [51, 1] and path("10.66.0.1") == {"one"}
+    many("add", prefixes)
+    bgp("add", "10.67.0.0/16", "nexthop dev tun101 nexthop dev tun102")
+    wait_for("all are fresh", lambda: stale() == [0, 0] and show_bgp()["stale_for_s"] is None)
+    wait_for("nothing is said any more", lambda: "stale" not in alarms())
+
+
+def traffic(meanwhile):
+    """Packets one by one while something happens: how many, and how many were lost."""
+    done, counts = threading.Event(), [0, 0]
+
+    def send():
+        while not done.is_set() and counts[0] < 20000:
+            packet = flow(1000 + counts[0], destination="10.66.49.1")
+            G.vpc.send(frame(packet))
+            got = G.tun["tun101"].receive(1)
+            while got is not None and ground.is_chatter(got, True):
+                got = G.tun["tun101"].receive(1)
+            counts[0] += 1
+            counts[1] += got != hop(packet)
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        meanwhile()
+    finally:
+        done.set()
+        sender.join()
+    return counts
+
+
+def what_is_stale_goes_when_its_time_is_over():
+    configure(graceful="{ restart_time: 2s }")
+    G.cli("apply", CONFIG)
+    bgp("add", "10.66.0.0/16", "dev tun101")
+    goes("10.66.0.1", "one")
+    ZEBRA.restart()
+    bgp("del", "10.66.0.0/16")
+    wait_for("it is stale", lambda: stale() == [1, 0])
+    goes("10.66.0.1", "no-route")
+    assert stale() == [0, 0] and counts() == [(0, 0), (0, 0)]
+
+
+def what_is_stale_goes_with_its_tunnel():
+    configure()
+    G.cli("apply", CONFIG)
+    bgp("add", "10.66.0.0/16", "nexthop dev tun101 nexthop dev tun102")
+    goes("10.66.0.1", "one", "two")
+    ZEBRA.restart()
+    bgp("del", "10.66.0.0/16")
+    wait_for("it is stale", lambda: stale() == [1, 1])
+    G.down(1)
+    wait_for("one is gone", lambda: stale() == [0, 1])
+    G.up(1)
+    goes("10.66.0.1", "two")
+    G.down(2)
+    wait_for("both are gone", lambda: stale() == [0, 0])
+    G.up(2)
+    goes("10.66.0.1", "no-route")
+
+
+def without_graceful_restart_nothing_is_kept():
+    configure(graceful="off")
+    G.cli("apply", CONFIG)
+    bgp("add", "10.66.0.0/16", "dev tun101")
+    goes("10.66.0.1", "one")
+    ZEBRA.restart()
+    bgp("del", "10.66.0.0/16")
+    goes("10.66.0.1", "no-route")
+    configure()
+    G.cli("apply", CONFIG)
+
+
+def a_session_that_goes_down_takes_its_routes_along_though_phase_2_stands():
+    bgp("add", "10.66.0.0/16", "dev tun101")
+    goes("10.66.0.1", "one")
+    bgp("del", "10.66.0.0/16")
+    goes("10.66.0.1", "no-route")
+    assert G.live(1) and stale() == [0, 0]
+
+
 STORIES = [
     a_route_of_the_daemon_reaches_the_trie_and_the_packet_the_tunnel,
-    two_hops_are_two_tunnels_and_a_replaced_route_is_what_it_is_now, routes_of_others_in_that_table_are_not_learned,
+    two_hops_are_two_tunnels_and_a_replaced_route_is_what_it_is_now,
+    another_kind_of_route_in_its_place_is_none_of_ours, routes_of_others_in_that_table_are_not_learned,
     ipv6_loses_one_hop_of_two, ipv4_next_hops_with_ipv6_addresses, of_two_metrics_the_lower_one_goes_first,
     an_appended_route_waits_until_the_first_one_goes, nexthop_objects_with_and_without_their_devices_in_the_route,
     a_link_that_goes_down_takes_its_routes_along_without_a_word,
     a_route_whose_tunnel_left_phase_2_lets_the_shorter_one_show,
     bgp_goes_before_a_destination_based_route_of_another_connection, the_default_route_may_be_learned,
     over_quota_is_refused_said_and_given_room_later, without_limits_all_are_accepted,
+    a_session_that_goes_down_takes_its_routes_along_though_phase_2_stands,
+    a_daemon_that_was_killed_keeps_its_routes_and_so_does_the_next_one_that_sweeps_them,
+    what_is_stale_goes_when_its_time_is_over, what_is_stale_goes_with_its_tunnel,
+    without_graceful_restart_nothing_is_kept,
     a_killed_daemon_finds_the_routes_again_and_loses_no_packet, another_configuration_keeps_what_was_learned,
 ]
 

@@ -228,8 +228,10 @@ static inline int any_offer(struct world *w)
 	if (!route.tunnels)
 		list[at] = list[--w->bgp_count[i]];
 	if (route.tunnels)
-		assert_int_equal(0, learned_offer(&w->learned[i], &route.prefix,
-						  &(struct learned_offer){ 20, 0, route.tunnels }));
+		assert_int_equal(0,
+				 learned_offer(&w->learned[i], &route.prefix,
+					       &(struct learned_offer){
+						       .metric = 20, .tunnels = route.tunnels }));
 	else
 		assert_int_equal(0, learned_withdraw(&w->learned[i], &route.prefix, 20,
 						     LEARNED_ALL_TUNNELS));

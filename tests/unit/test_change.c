@@ -346,6 +346,8 @@ static void a_plan_leaves_out_a_setting(void **state)
 		{ "multiplier: 5", "multiplier: 6", "bfd multiplier 5 -> 6" },
 		{ "restart_time: 4095s", "restart_time: 5s", "restart_time 4095 -> 5" },
 		{ "stale_time: 1s", "stale_time: 2s", "stale_time 1 -> 2" },
+		{ "feed: fpm, ", "", "feed fpm -> kernel" },
+		{ "port: 2621, ", "", "fpm port 2621 -> 2620" },
 		{ "graceful_restart: { restart_time: 4095s, stale_time: 1s }",
 		  "graceful_restart: off", "graceful_restart true -> false" },
 		{ "bfd: { interval: 50ms, multiplier: 5 }", "bfd: off", "bfd true -> false" },

@@ -113,6 +113,8 @@ static void a_default_is_not_what_the_manual_says(void **state)
 	assert_int_equal(c->gateway.damping.reuse, 1000);
 	assert_int_equal(c->gateway.damping.max_ms, 300000);
 	assert_int_equal(c->gateway.audit_s, 30);
+	assert_int_equal(c->gateway.fpm.port, 2620);
+	assert_int_equal(c->gateway.fpm.quiet_s, 5);
 	assert_false(c->tables[0].transit);
 	assert_int_equal(c->attachments[0].mtu, 0);
 	assert_int_equal(c->attachments[0].xdp, XDP_AUTO);
@@ -129,6 +131,7 @@ static void a_default_is_not_what_the_manual_says(void **state)
 	assert_true(connection->bgp.bfd.enabled);
 	assert_int_equal(connection->bgp.bfd.interval_ms, 300);
 	assert_int_equal(connection->bgp.bfd.multiplier, 3);
+	assert_int_equal(connection->bgp.feed, FEED_KERNEL);
 	assert_true(connection->bgp.graceful_restart.enabled);
 	assert_int_equal(connection->bgp.graceful_restart.restart_s, 120);
 	assert_int_equal(connection->bgp.graceful_restart.stale_s, 360);
@@ -161,6 +164,9 @@ static void check_router(const struct config *c)
 	assert_int_equal(c->gateway.damping.reuse, 500);
 	assert_int_equal(c->gateway.damping.max_ms, 120000);
 	assert_int_equal(c->gateway.audit_s, 60);
+	assert_address(&c->gateway.fpm.address, "::1");
+	assert_int_equal(c->gateway.fpm.port, 2621);
+	assert_int_equal(c->gateway.fpm.quiet_s, 7);
 	assert_true(c->tables[0].transit);
 	assert_int_equal(c->tables[0].routes[0].metric, 7);
 	assert_prefix(&c->tables[0].routes[1].destination.prefix, "fd00:9::/32");
@@ -193,6 +199,7 @@ static void check_health_check(const struct config_health_check *h)
 
 static void check_bgp(const struct config_bgp *bgp)
 {
+	assert_int_equal(bgp->feed, FEED_FPM);
 	assert_int_equal(bgp->local_asn, 4200000000);
 	assert_int_equal(bgp->families, BGP_IPV6);
 	assert_int_equal(bgp->keepalive_s, 2);

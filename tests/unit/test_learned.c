@@ -52,7 +52,9 @@ static void offer(struct learned *l, uint32_t n, tunnel_mask tunnels)
 {
 	struct prefix p = numbered(n);
 
-	assert_int_equal(0, learned_offer(l, &p, &(struct learned_offer){ 20, 0, tunnels }));
+	assert_int_equal(
+		0,
+		learned_offer(l, &p, &(struct learned_offer){ .metric = 20, .tunnels = tunnels }));
 }
 
 static void withdraw(struct learned *l, uint32_t n)
@@ -135,10 +137,13 @@ static void of_two_metrics_the_lower_one_counts(void **state)
 
 	(void)state;
 	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
-	assert_int_equal(0, learned_offer(&l, &p, &(struct learned_offer){ 32, 0, 1 }));
+	assert_int_equal(0, learned_offer(&l, &p,
+					  &(struct learned_offer){
+						  .metric = 32, .nexthop = 0, .tunnels = 1 }));
 	settle(&l, t);
 	assert_int_equal(1, t->is[5]);
-	assert_int_equal(0, learned_offer(&l, &p, &(struct learned_offer){ 20, 0, 2 }));
+	assert_int_equal(0, learned_offer(&l, &p,
+					  &(struct learned_offer){ .metric = 20, .tunnels = 2 }));
 	settle(&l, t);
 	assert_int_equal(2, t->is[5]);
 	assert_int_equal(0, learned_withdraw(&l, &p, 20, LEARNED_ALL_TUNNELS));
@@ -207,7 +212,9 @@ static void routes_follow_the_nexthop_object_that_they_name(void **state)
 
 	(void)state;
 	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
-	assert_int_equal(0, learned_offer(&l, &p, &(struct learned_offer){ 20, 77, 3 }));
+	assert_int_equal(0, learned_offer(&l, &p,
+					  &(struct learned_offer){
+						  .metric = 20, .nexthop = 77, .tunnels = 3 }));
 	offer(&l, 4, 3);
 	settle(&l, t);
 	assert_int_equal(0, learned_nexthop(&l, 77, 2));
@@ -261,6 +268,104 @@ static void a_caller_that_fails_is_told_the_rest_the_next_time(void **state)
 	assert_int_equal(-28, learned_settle(&l, refuse, &left));
 	assert_true(learned_unsettled(&l));
 	assert_int_equal(5, settle(&l, t));
+	learned_free(&l);
+	free(t);
+}
+
+static void a_daemon_that_restarts_takes_its_routes_along(void **state)
+{
+	struct learned l = { 0 };
+	struct told *t = calloc(1, sizeof(*t));
+	struct prefix one = numbered(1), two = numbered(2);
+	size_t stale[TUNNELS_PER_CONNECTION];
+
+	(void)state;
+	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
+	for (uint32_t n = 1; n <= 4; n++)
+		offer(&l, n, 3);
+	settle(&l, t);
+	learned_keep(&l, &one, 20);
+	learned_keep(&l, &two, 20);
+	learned_keep(&l, &two, 32); /* no such route */
+	assert_int_equal(2, l.stale);
+	assert_false(learned_unsettled(&l));
+	learned_begin(&l); /* the kernel has 3 and 4 alone */
+	offer(&l, 3, 3);
+	offer(&l, 4, 3);
+	assert_int_equal(0, learned_end(&l));
+	assert_int_equal(0, settle(&l, t));
+	learned_count_stale(&l, stale);
+	assert_int_equal(2, stale[0]);
+	assert_int_equal(2, stale[1]);
+	offer(&l, 1, 3); /* it is there again */
+	assert_int_equal(1, l.stale);
+	assert_int_equal(0, settle(&l, t));
+	assert_int_equal(0, learned_drop_stale(&l, 1)); /* one tunnel left Phase 2 */
+	assert_int_equal(1, settle(&l, t));
+	assert_int_equal(2, t->is[2]);
+	assert_int_equal(0, learned_drop_stale(&l, LEARNED_ALL_TUNNELS));
+	assert_int_equal(1, settle(&l, t));
+	assert_int_equal(0, t->is[2]);
+	assert_int_equal(3, t->is[1]);
+	assert_int_equal(0, l.stale);
+	learned_free(&l);
+	free(t);
+}
+
+static void a_stale_route_follows_an_object_of_the_next_daemon(void **state)
+{
+	struct learned l = { 0 };
+	struct told *t = calloc(1, sizeof(*t));
+	struct learned_offer named = { .metric = 20, .nexthop = 77, .tunnels = 3 };
+	struct prefix p = numbered(1);
+
+	(void)state;
+	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
+	assert_int_equal(0, learned_offer(&l, &p, &named));
+	settle(&l, t);
+	learned_keep_all(&l);
+	assert_int_equal(0, learned_nexthop(&l, 77, 1));
+	assert_int_equal(0, settle(&l, t));
+	assert_int_equal(3, t->is[1]);
+	learned_free(&l);
+	free(t);
+}
+
+/* Of a stale route nobody is the writer: who removes it then means it. */
+static void a_reading_forgets_who_brought_a_route(void **state)
+{
+	struct learned l = { 0 };
+	struct learned_offer heard = { .metric = 20, .tunnels = 1, .writer = 71 };
+	struct prefix p = numbered(1);
+
+	(void)state;
+	assert_int_equal(0, learned_writer(&l, &p, 20));
+	assert_int_equal(0, learned_offer(&l, &p, &heard));
+	heard.writer = 0;
+	assert_int_equal(0, learned_offer(&l, &p, &heard));
+	assert_int_equal(71, learned_writer(&l, &p, 20));
+	learned_keep(&l, &p, 20);
+	assert_int_equal(0, learned_writer(&l, &p, 20));
+	assert_int_equal(0, learned_offer(&l, &p, &heard));
+	assert_int_equal(0, learned_writer(&l, &p, 20));
+	learned_free(&l);
+}
+
+static void a_kept_route_that_goes_after_all_stays_in_the_count(void **state)
+{
+	struct learned l = { 0 };
+	struct told *t = calloc(1, sizeof(*t));
+
+	(void)state;
+	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
+	offer(&l, 1, 3);
+	settle(&l, t);
+	learned_keep_all(&l);
+	withdraw(&l, 1);
+	assert_int_equal(0, l.stale);
+	assert_int_equal(1, settle(&l, t));
+	learned_keep_all(&l);
+	assert_int_equal(0, l.stale);
 	learned_free(&l);
 	free(t);
 }
@@ -372,6 +477,10 @@ int main(void)
 		cmocka_unit_test(routes_follow_the_nexthop_object_that_they_name),
 		cmocka_unit_test(smaller_quotas_take_back_and_larger_ones_give),
 		cmocka_unit_test(a_caller_that_fails_is_told_the_rest_the_next_time),
+		cmocka_unit_test(a_daemon_that_restarts_takes_its_routes_along),
+		cmocka_unit_test(a_stale_route_follows_an_object_of_the_next_daemon),
+		cmocka_unit_test(a_reading_forgets_who_brought_a_route),
+		cmocka_unit_test(a_kept_route_that_goes_after_all_stays_in_the_count),
 		cmocka_unit_test(any_bursts_of_offers_give_what_a_naive_account_gives),
 		cmocka_unit_test(the_quotas_are_those_of_the_service),
 	};

@@ -12,6 +12,7 @@
 #include <linux/rtnetlink.h>
 #include <cmocka.h>
 #include "core/nexthops.h"
+#include "wire/fpm.h"
 #include "wire/rtnl.h"
 
 static char buf[4096] __attribute__((aligned(4)));

@@ -105,6 +105,15 @@ static const struct row bgp_rows[] = {
 	  { { "blackhole: true", "attachment: vpc-z" } },
 	  { "5:56: error: 'vpc-z' is not an attachment; did you mean 'vpc-a' [D9]" } },
 
+	{ "anybody may connect and write routes",
+	  { { "transit_router:", "gateway: { fpm: { address: 192.0.2.1 } }\ntransit_router:" },
+	    { "bgp: {", "bgp: { feed: fpm," } },
+	  { "1:28: error: address: 192.0.2.1 is not a loopback address; allowed: 127.0.0.0/8, "
+	    "::1" } },
+	{ "a stream that nobody takes routes from goes unnoticed",
+	  { { "transit_router:", "gateway: { fpm: {} }\ntransit_router:" } },
+	  { "1:17: warning: fpm: no connection takes its routes from there" } },
+
 	/* D7: learning */
 	{ "an attachment is learned twice by one table",
 	  { { "[vpc-a, dc-1]", "[vpc-a, dc-1, vpc-a]" } },

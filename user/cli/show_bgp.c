@@ -13,7 +13,8 @@ static const struct column bgp_columns[] = {
 	{ "CONNECTION", ALIGN_LEFT }, { "VRF", ALIGN_LEFT },	  { "TUNNEL", ALIGN_LEFT },
 	{ "SESSION", ALIGN_LEFT },    { "UP", ALIGN_RIGHT },	  { "RECEIVED", ALIGN_RIGHT },
 	{ "SENT", ALIGN_RIGHT },      { "OFFERED", ALIGN_RIGHT }, { "ACCEPTED", ALIGN_RIGHT },
-	{ "REFUSED", ALIGN_RIGHT },   { "LIMIT", ALIGN_RIGHT },	  { "QUOTA", ALIGN_LEFT },
+	{ "REFUSED", ALIGN_RIGHT },   { "STALE", ALIGN_RIGHT },	  { "LIMIT", ALIGN_RIGHT },
+	{ "QUOTA", ALIGN_LEFT },
 	{ NULL, ALIGN_LEFT },
 };
 
@@ -31,6 +32,19 @@ static void cell_quota(struct table *t, const json_t *tunnel)
 			   "%s", unit_bar(share, buf));
 	else
 		table_cell(t, STYLE_DIM, "no limit");
+}
+
+/* "51 for 1m58s": kept for so long at most. */
+static void cell_stale(struct table *t, const json_t *item, const json_t *tunnel)
+{
+	uint64_t stale = field_count(tunnel, "stale");
+	char left[FIELD_STRLEN];
+
+	if (stale)
+		table_cell(t, STYLE_WARN, "%llu for %s", (unsigned long long)stale,
+			   field_duration(item, "stale_for_s", left));
+	else
+		table_cell(t, STYLE_PLAIN, "%s", "");
 }
 
 /* As the routing daemon tells; "-" where it does not. */
@@ -66,6 +80,7 @@ static void bgp_rows(struct table *t, const json_t *item)
 		cell_text(t, tunnel, "accepted");
 		table_cell(t, refused ? STYLE_BAD : STYLE_PLAIN, "%llu",
 			   (unsigned long long)refused);
+		cell_stale(t, item, tunnel);
 		cell_text(t, tunnel, "limit");
 		cell_quota(t, tunnel);
 	}

@@ -36,6 +36,8 @@
 #define DEFAULT_BFD_MULTIPLIER	   3u
 #define DEFAULT_RESTART_S	   120u /* as FRR and BIRD */
 #define DEFAULT_STALE_S		   360u
+#define DEFAULT_FPM_PORT	   2620u /* what zebra dials */
+#define DEFAULT_FPM_QUIET_S	   5u
 #define DEFAULT_SECRETS		   "/etc/espalier/secrets"
 #define FIRST_KERNEL_TABLE	   1001u /* of the first connection; the next ones follow */
 
@@ -178,9 +180,13 @@ struct config_graceful_restart {
 #define BGP_IPV4 1u
 #define BGP_IPV6 2u
 
+/* Where a connection's BGP routes are taken from. */
+enum bgp_feed { FEED_KERNEL, FEED_FPM };
+
 struct config_bgp {
 	bool enabled;
 	struct mark mark;
+	enum bgp_feed feed; /* default FEED_KERNEL: its kernel table, by rtnetlink */
 	uint32_t local_asn; /* default 45104 [S54] */
 	struct mark local_asn_mark;
 	uint32_t families; /* BGP_*; 0: not written, see config_bgp_families() */
@@ -219,6 +225,15 @@ struct config_damping {
 	uint32_t max_ms;
 };
 
+/* Where FRR's FPM stream comes in, for connections with FEED_FPM. */
+struct config_fpm {
+	struct mark mark;
+	struct address address; /* loopback; family 0: 127.0.0.1, see config_fpm_address() */
+	struct mark address_mark;
+	uint32_t port;
+	uint32_t quiet_s; /* without a route: a replay is complete */
+};
+
 /* gateway: what concerns this host rather than the service. */
 struct config_gateway {
 	char *secrets; /* directory, default DEFAULT_SECRETS */
@@ -231,6 +246,7 @@ struct config_gateway {
 	struct config_damping damping; /* delays the return */
 	struct mark damping_mark;
 	uint32_t audit_s; /* between two audits; 0: off */
+	struct config_fpm fpm;
 };
 
 struct config {
@@ -289,6 +305,10 @@ const char *connection_vrf_name(const struct config_connection *c, char buf[16])
 /* What a connection's sessions carry, BGP_*: as written, or else IPv4, and IPv6 too where a VPC, a
  * VBR or a table has a prefix of it. */
 unsigned config_bgp_families(const struct config *c, const struct config_bgp *bgp);
+struct address config_fpm_address(const struct config_fpm *fpm);
+const char *bgp_feed_name(enum bgp_feed f);
+/* Does any connection take its routes from FPM? */
+bool config_has_fpm(const struct config *c);
 /* The far end of a tunnel with a BGP address: the other host of its /30 [S55 S58]. */
 struct address tunnel_peer_address(const struct config_tunnel *t);
 

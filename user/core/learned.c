@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include "learned.h"
 
 /*
@@ -12,6 +13,7 @@ struct offer {
 	struct learned_offer is;
 	uint8_t generation;
 	bool gone;
+	bool stale;	      /* and not gone */
 	tunnel_mask counted;  /* offered, as in the counts */
 	tunnel_mask accepted; /* likewise */
 	tunnel_mask told;     /* accepted, as the caller knows it */
@@ -54,6 +56,14 @@ static int note(struct trie *t, const struct prefix *p)
 	return 0;
 }
 
+static void count(size_t *by_tunnel, tunnel_mask was, tunnel_mask now)
+{
+	for (size_t t = 0; t < TUNNELS_PER_CONNECTION; t++) {
+		by_tunnel[t] -= was >> t & 1;
+		by_tunnel[t] += now >> t & 1;
+	}
+}
+
 /* ---- taking in ---- */
 
 static struct offer *find(struct offer *first, uint32_t metric)
@@ -83,6 +93,13 @@ static void hang_in(struct offer **first, struct offer *o)
 	*place = o;
 }
 
+static void set_stale(struct learned *l, struct offer *o, bool stale)
+{
+	l->stale += stale;
+	l->stale -= o->stale;
+	o->stale = stale;
+}
+
 /* The last route of the prefix has gone already: its place is taken, its past stays. */
 static bool take_gone(struct offer *first, const struct learned_offer *offer)
 {
@@ -93,9 +110,20 @@ static bool take_gone(struct offer *first, const struct learned_offer *offer)
 	return true;
 }
 
+static uint64_t *name_word(struct learned *l, uint32_t nexthop)
+{
+	return &l->named[nexthop / 64 % (sizeof(l->named) / sizeof(l->named[0]))];
+}
+
+static uint64_t name_bit(uint32_t nexthop)
+{
+	return (uint64_t)1 << nexthop % 64;
+}
+
 int learned_offer(struct learned *l, const struct prefix *p, const struct learned_offer *offer)
 {
 	struct offer **place, *o;
+	uint32_t writer;
 	bool same;
 
 	place = (struct offer **)trie_insert(&l->routes, p);
@@ -114,8 +142,12 @@ int learned_offer(struct learned *l, const struct prefix *p, const struct learne
 		o->is.metric = offer->metric;
 		hang_in(place, o);
 	}
+	writer = offer->writer || o->gone || o->stale ? offer->writer : o->is.writer;
 	o->is = *offer;
+	o->is.writer = writer;
 	o->gone = false;
+	set_stale(l, o, false);
+	*name_word(l, offer->nexthop) |= name_bit(offer->nexthop);
 	o->generation = l->generation;
 	return 0;
 no_memory:
@@ -136,8 +168,9 @@ static void hang_out(struct offer **first, struct offer *o)
 	free(o);
 }
 
-static void leave(struct offer **first, struct offer *o)
+static void leave(struct learned *l, struct offer **first, struct offer *o)
 {
+	set_stale(l, o, false);
 	if (o == *first && !o->next) {
 		o->gone = true;
 		o->is.tunnels = 0;
@@ -157,7 +190,7 @@ int learned_withdraw(struct learned *l, const struct prefix *p, uint32_t metric,
 		return -ENOMEM;
 	o->is.tunnels &= (tunnel_mask)~tunnels;
 	if (!o->is.tunnels)
-		leave((struct offer **)trie_insert(&l->routes, p), o);
+		leave(l, (struct offer **)trie_insert(&l->routes, p), o);
 	return 0;
 }
 
@@ -186,6 +219,9 @@ int learned_nexthop(struct learned *l, uint32_t nexthop, tunnel_mask tunnels)
 {
 	struct object_change c = { l, nexthop, tunnels };
 
+	/* Most objects of a daemon are no route's of ours: a walk for each would take long. */
+	if (!(*name_word(l, nexthop) & name_bit(nexthop)))
+		return 0;
 	return trie_walk(&l->routes, NULL, follow_nexthop, &c);
 }
 
@@ -203,11 +239,11 @@ static int sweep(const struct prefix *p, void *data, void *context)
 
 	for (struct offer *o = first; o; o = next) {
 		next = o->next;
-		if (o->gone || o->generation == l->generation)
+		if (o->gone || o->stale || o->generation == l->generation)
 			continue;
 		if (note(&l->dirty, p))
 			return -ENOMEM;
-		leave((struct offer **)trie_insert(&l->routes, p), o);
+		leave(l, (struct offer **)trie_insert(&l->routes, p), o);
 	}
 	return 0;
 }
@@ -215,6 +251,93 @@ static int sweep(const struct prefix *p, void *data, void *context)
 int learned_end(struct learned *l)
 {
 	return trie_walk(&l->routes, NULL, sweep, l);
+}
+
+/* ---- what outlives its feed ---- */
+
+uint32_t learned_writer(const struct learned *l, const struct prefix *p, uint32_t metric)
+{
+	const struct offer *o = find(trie_exact(&l->routes, p), metric);
+
+	return o && !o->gone && !o->stale ? o->is.writer : 0;
+}
+
+/* Objects with its id may be others from now on. */
+static void keep(struct learned *l, struct offer *o)
+{
+	set_stale(l, o, true);
+	o->is.nexthop = 0;
+}
+
+void learned_keep(struct learned *l, const struct prefix *p, uint32_t metric)
+{
+	struct offer *o = find(trie_exact(&l->routes, p), metric);
+
+	if (o && !o->gone)
+		keep(l, o);
+}
+
+static int keep_each(const struct prefix *p, void *data, void *context)
+{
+	(void)p;
+	for (struct offer *o = data; o; o = o->next)
+		if (!o->gone)
+			keep(context, o);
+	return 0;
+}
+
+void learned_keep_all(struct learned *l)
+{
+	trie_walk(&l->routes, NULL, keep_each, l);
+	memset(l->named, 0, sizeof(l->named));
+}
+
+struct dropping {
+	struct learned *learned;
+	tunnel_mask tunnels;
+};
+
+static int drop_each(const struct prefix *p, void *data, void *context)
+{
+	const struct dropping *d = context;
+	struct learned *l = d->learned;
+	struct offer *next;
+
+	for (struct offer *o = data; o; o = next) {
+		next = o->next;
+		if (!o->stale || !(o->is.tunnels & d->tunnels))
+			continue;
+		if (note(&l->dirty, p))
+			return -ENOMEM;
+		o->is.tunnels &= (tunnel_mask)~d->tunnels;
+		if (!o->is.tunnels)
+			leave(l, (struct offer **)trie_insert(&l->routes, p), o);
+	}
+	return 0;
+}
+
+int learned_drop_stale(struct learned *l, tunnel_mask tunnels)
+{
+	struct dropping d = { l, tunnels };
+
+	return l->stale ? trie_walk(&l->routes, NULL, drop_each, &d) : 0;
+}
+
+static int count_stale(const struct prefix *p, void *data, void *context)
+{
+	const struct offer *o = data;
+
+	(void)p;
+	if (o->stale)
+		count(context, 0, o->counted);
+	return 0;
+}
+
+void learned_count_stale(const struct learned *l, size_t by_tunnel[TUNNELS_PER_CONNECTION])
+{
+	memset(by_tunnel, 0, TUNNELS_PER_CONNECTION * sizeof(*by_tunnel));
+	if (l->stale)
+		trie_walk(&l->routes, NULL, count_stale, by_tunnel);
 }
 
 /* ---- settling ---- */
@@ -231,14 +354,6 @@ static size_t sum(const size_t *by_tunnel)
 static size_t pairs(const struct learned *l)
 {
 	return sum(l->counts.accepted);
-}
-
-static void count(size_t *by_tunnel, tunnel_mask was, tunnel_mask now)
-{
-	for (size_t t = 0; t < TUNNELS_PER_CONNECTION; t++) {
-		by_tunnel[t] -= was >> t & 1;
-		by_tunnel[t] += now >> t & 1;
-	}
 }
 
 static void accept(struct learned *l, struct offer *o, tunnel_mask accepted)

@@ -12,6 +12,10 @@
  * Offers are taken in as they come, in any order, and change nothing by themselves: only
  * learned_settle() tells what became of them. So a burst, or a whole table read anew, counts as one
  * change, and a route that went and came back in it as none.
+ *
+ * Stale is what the feed no longer vouches for, and what is kept all the same, because it is the
+ * routing daemon that went, not the route (core/hold.h). It is used and counted as before, until it
+ * is offered again or dropped.
  */
 #ifndef ESPALIER_LEARNED_H
 #define ESPALIER_LEARNED_H
@@ -44,6 +48,8 @@ struct learned {
 	struct trie waiting; /* prefixes with a tunnel that found no room */
 	struct learned_limits limits;
 	struct learned_counts counts; /* as of the last settling */
+	size_t stale;		      /* routes that are stale */
+	uint64_t named[4];	      /* bits of the nexthop objects that routes may name, by id */
 	uint8_t generation;	      /* of the reading that goes on, or of the last one */
 	bool limits_changed, shrunk;
 };
@@ -52,6 +58,7 @@ struct learned {
 struct learned_offer {
 	uint32_t metric;
 	uint32_t nexthop;    /* id of the nexthop object it names, or 0 */
+	uint32_t writer;     /* who put it there (struct route_event); 0: not known, or as before */
 	tunnel_mask tunnels; /* its next hops, as far as they are tunnels of this connection */
 };
 
@@ -70,7 +77,19 @@ int learned_withdraw(struct learned *l, const struct prefix *p, uint32_t metric,
 /* A nexthop object leads over other tunnels now: so do the routes that name it. 0 or -ENOMEM. */
 int learned_nexthop(struct learned *l, uint32_t nexthop, tunnel_mask tunnels);
 
-/* Around a reading of all routes: what was not offered between them is gone. 0 or -ENOMEM. */
+/* Who put the route there; 0: not known, no such route, or it is stale. */
+uint32_t learned_writer(const struct learned *l, const struct prefix *p, uint32_t metric);
+/* The feed says that the route is gone, and it is kept, stale. */
+void learned_keep(struct learned *l, const struct prefix *p, uint32_t metric);
+/* The feed itself is gone: everything is stale. */
+void learned_keep_all(struct learned *l);
+/* What is stale does not lead over these tunnels any more. 0 or -ENOMEM: the rest stays. */
+int learned_drop_stale(struct learned *l, tunnel_mask tunnels);
+/* By tunnel: pairs that are stale, of those that are offered. */
+void learned_count_stale(const struct learned *l, size_t by_tunnel[TUNNELS_PER_CONNECTION]);
+
+/* Around a reading of all routes: what was not offered between them, and is not stale, is gone. 0
+ * or -ENOMEM. */
 void learned_begin(struct learned *l);
 int learned_end(struct learned *l);
 

@@ -123,6 +123,18 @@ int nexthops_each_user(const struct nexthops *n, uint32_t id, nexthop_id_fn fn, 
 	return err;
 }
 
+int nexthops_each(const struct nexthops *n, nexthop_id_fn fn, void *context)
+{
+	const struct nexthop_object *o, *next;
+	int err = 0;
+
+	for (o = n->by_id; !err && o; o = next) {
+		next = o->hh.next;
+		err = fn(o->id, context);
+	}
+	return err;
+}
+
 size_t nexthops_count(const struct nexthops *n)
 {
 	return HASH_COUNT(n->by_id);

@@ -24,6 +24,8 @@ size_t nexthops_devices(const struct nexthops *n, uint32_t id, uint32_t *devices
 /* `id` itself, and every group that it is in: what leads elsewhere when `id` changes. */
 typedef int (*nexthop_id_fn)(uint32_t id, void *context);
 int nexthops_each_user(const struct nexthops *n, uint32_t id, nexthop_id_fn fn, void *context);
+/* Every object's id. */
+int nexthops_each(const struct nexthops *n, nexthop_id_fn fn, void *context);
 size_t nexthops_count(const struct nexthops *n);
 void nexthops_free(struct nexthops *n);
 

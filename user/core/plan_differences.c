@@ -134,6 +134,7 @@ static void bgp_differs(struct differences *d, const struct config_bgp *was,
 			const struct config_bgp *is)
 {
 	truth_differs(d, "bgp", was->enabled, is->enabled);
+	words_differ(d, "feed", bgp_feed_name(was->feed), bgp_feed_name(is->feed));
 	number_differs(d, "local_asn", was->local_asn, is->local_asn);
 	words_differ(d, "address_families", families_name(was->families),
 		     families_name(is->families));
@@ -161,6 +162,16 @@ void connection_differs(struct differences *d, const struct config_connection *w
 	number_differs(d, "bgp_quota", was->bgp_quota, is->bgp_quota);
 }
 
+static void fpm_differs(struct differences *d, const struct config_fpm *was,
+			const struct config_fpm *is)
+{
+	struct address a = config_fpm_address(was), b = config_fpm_address(is);
+
+	address_differs(d, "fpm address", &a, &b);
+	number_differs(d, "fpm port", was->port, is->port);
+	number_differs(d, "fpm quiet", was->quiet_s, is->quiet_s);
+}
+
 void gateway_differs(struct differences *d, const struct config_gateway *was,
 		     const struct config_gateway *is)
 {
@@ -175,4 +186,5 @@ void gateway_differs(struct differences *d, const struct config_gateway *was,
 	words_differ(d, "damping", damping_format(&was->damping, a),
 		     damping_format(&is->damping, b));
 	number_differs(d, "audit", was->audit_s, is->audit_s);
+	fpm_differs(d, &was->fpm, &is->fpm);
 }

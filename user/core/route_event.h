@@ -28,7 +28,9 @@ struct route_event {
 	uint32_t metric;
 	uint8_t protocol; /* RTPROT_* */
 	bool unicast;
-	bool append; /* IPv4: beside another one with this prefix and metric, which goes first */
+	bool append;  /* IPv4: beside another one with this prefix and metric, which goes first */
+	bool replace; /* in the place of what had this prefix and metric, whatever it was */
+	uint32_t writer; /* port id of the netlink socket that did it; 0: not known */
 
 	uint32_t nexthop; /* the object that the route names (0: none), or that this is about */
 

@@ -46,6 +46,7 @@ static const struct {
 	{ "S43 S44 D5", rule_quota },
 	{ "S47", rule_bgp_asn },
 	{ "", rule_bgp_timers },
+	{ "", rule_fpm },
 	{ "", rule_kernel_table },
 	{ "", rule_capacity },
 	{ "D11", rule_gateway_addresses },

@@ -8,7 +8,7 @@ static const struct prefix loopback[] = {
 	{ { AF_INET6, { [15] = 1 } }, 128 },
 };
 
-static bool is_loopback(const struct address *a)
+bool address_is_loopback(const struct address *a)
 {
 	return prefix_contains_address(&loopback[0], a) || prefix_contains_address(&loopback[1], a);
 }
@@ -17,7 +17,7 @@ static void check_destination(const struct config_health_check *h, struct findin
 {
 	char text[PREFIX_STRLEN];
 
-	if (!address_is_host(&h->destination) || is_loopback(&h->destination))
+	if (!address_is_host(&h->destination) || address_is_loopback(&h->destination))
 		findings_add(f, SEVERITY_ERROR, h->destination_mark,
 			     "destination: %s is not the address of a host behind the tunnel",
 			     address_format(&h->destination, text));
@@ -31,7 +31,7 @@ static void check_source(const struct config_tunnel *t, const struct address *so
 
 	address_format(source, from);
 	address_format(&h->destination, to);
-	if (!address_is_host(source) || is_loopback(source))
+	if (!address_is_host(source) || address_is_loopback(source))
 		findings_add(f, SEVERITY_ERROR, h->source_mark,
 			     "source: %s cannot be an address of this gateway", from);
 	else if (source->family != h->destination.family)

@@ -26,9 +26,15 @@ rule_fn rule_tunnel_names, rule_if_ids, rule_device_names, rule_devices_twice,
 
 /* rules_damping.c */
 rule_fn rule_damping;
+
+/* rules_fpm.c */
+rule_fn rule_fpm;
+
 /* rules_health.c */
 rule_fn rule_health_addresses, rule_health_answers;
 
+/* Of this host alone. */
+bool address_is_loopback(const struct address *a);
 /* Neither multicast nor broadcast nor the unspecified address. */
 bool address_is_host(const struct address *a);
 

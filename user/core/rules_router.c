@@ -236,7 +236,9 @@ static int by_prefix(const void *a, const void *b)
 
 	if (order)
 		return order;
-	return (x->cidr > y->cidr) - (x->cidr < y->cidr);
+	/* CIDRs of two attachments are in arrays of their own, in no order. */
+	order = (x->attachment > y->attachment) - (x->attachment < y->attachment);
+	return order ? order : (x->cidr > y->cidr) - (x->cidr < y->cidr);
 }
 
 static const struct config_attachment *learnt_vpc(const struct config *c,

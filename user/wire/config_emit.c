@@ -27,6 +27,19 @@ static void put_damping(struct emitter *e, const struct config_damping *d)
 	end_mapping(e);
 }
 
+static void put_fpm(struct emitter *e, const struct config_fpm *fpm)
+{
+	if (!fpm->mark.line)
+		return;
+	put_plain(e, "fpm");
+	begin_mapping(e, true);
+	if (fpm->address.family)
+		key_address(e, "address", &fpm->address);
+	key_number(e, "port", fpm->port, DEFAULT_FPM_PORT);
+	key_seconds(e, "quiet", fpm->quiet_s, DEFAULT_FPM_QUIET_S);
+	end_mapping(e);
+}
+
 static void put_gateway(struct emitter *e, const struct config_gateway *g)
 {
 	static const char *const hashes[] = { [HASH_L3] = "l3", [HASH_SYMMETRIC] = "symmetric" };
@@ -46,6 +59,7 @@ static void put_gateway(struct emitter *e, const struct config_gateway *g)
 		key_seconds(e, "audit", g->audit_s, DEFAULT_AUDIT_S);
 	else
 		key_word(e, "audit", "off");
+	put_fpm(e, &g->fpm);
 	end_mapping(e);
 }
 
@@ -243,6 +257,8 @@ static void put_bgp(struct emitter *e, const struct config_bgp *bgp)
 		return;
 	put_plain(e, "bgp");
 	begin_mapping(e, true);
+	if (bgp->feed != FEED_KERNEL)
+		key_word(e, "feed", bgp_feed_name(bgp->feed));
 	key_number(e, "local_asn", bgp->local_asn, DEFAULT_LOCAL_ASN);
 	put_families(e, bgp->families);
 	key_seconds(e, "keepalive", bgp->keepalive_s, DEFAULT_KEEPALIVE_S);

@@ -71,6 +71,8 @@ static const struct field gateway_fields[] = {
 	  MARK(struct config_gateway, damping_mark), .initial = true, .schema = &damping_schema },
 	{ "audit", decode_seconds_or_off, VALUE(struct config_gateway, audit_s), RANGE(5, 3600),
 	  .initial = DEFAULT_AUDIT_S },
+	{ "fpm", decode_mapping, VALUE(struct config_gateway, fpm),
+	  MARK(struct config_gateway, fpm.mark), .schema = &fpm_schema },
 	END,
 };
 

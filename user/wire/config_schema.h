@@ -16,5 +16,7 @@
 
 /* config_schema_bgp.c: into a struct config_bgp */
 extern const struct schema bgp_schema;
+/* Into a struct config_fpm. */
+extern const struct schema fpm_schema;
 
 #endif

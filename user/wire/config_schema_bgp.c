@@ -60,8 +60,14 @@ static void decode_families(struct decoder *d, const struct field *f, yaml_node_
 	store_number(f, base, families);
 }
 
+static const char *const feed_words[] = { "kernel", "fpm", NULL };
+
+/* A word's position is its value. */
+_Static_assert(FEED_KERNEL == 0 && FEED_FPM == 1 && sizeof(enum bgp_feed) == 4, "feed_words");
+
 /* Timers as BGP has them: 16 bits of seconds, a hold time of 3 or more (RFC 4271). */
 static const struct field bgp_fields[] = {
+	{ "feed", decode_word, VALUE(struct config_bgp, feed), .names = feed_words },
 	{ "local_asn", decode_asn, VALUE(struct config_bgp, local_asn),
 	  MARK(struct config_bgp, local_asn_mark), ASN_RANGE, .initial = DEFAULT_LOCAL_ASN,
 	  .rule = " [S54]" },
@@ -83,4 +89,20 @@ const struct schema bgp_schema = {
 	.what = "bgp",
 	.fields = bgp_fields,
 	.size = sizeof(struct config_bgp),
+};
+
+static const struct field fpm_fields[] = {
+	{ "address", decode_address, VALUE(struct config_fpm, address),
+	  MARK(struct config_fpm, address_mark) },
+	{ "port", decode_number, VALUE(struct config_fpm, port), RANGE(1, 65535),
+	  .initial = DEFAULT_FPM_PORT },
+	{ "quiet", decode_seconds, VALUE(struct config_fpm, quiet_s), RANGE(2, 600),
+	  .initial = DEFAULT_FPM_QUIET_S },
+	END,
+};
+
+const struct schema fpm_schema = {
+	.what = "fpm",
+	.fields = fpm_fields,
+	.size = sizeof(struct config_fpm),
 };

@@ -82,6 +82,8 @@ static int decode_route(const struct nlmsghdr *n, struct route_event *e)
 	e->protocol = r.rtm_protocol;
 	e->unicast = r.rtm_type == RTN_UNICAST;
 	e->append = r.rtm_family == AF_INET && n->nlmsg_flags & NLM_F_APPEND;
+	e->replace = n->nlmsg_flags & NLM_F_REPLACE;
+	e->writer = n->nlmsg_pid;
 	if (!read_prefix(&r, a[RTA_DST], &e->prefix) || !rtnl_u32(a[RTA_TABLE], &e->table) ||
 	    !rtnl_u32(a[RTA_PRIORITY], &e->metric) || !rtnl_u32(a[RTA_NH_ID], &e->nexthop) ||
 	    !read_hops(&r, a, e))
@@ -153,23 +155,6 @@ int rtnl_decode_all(const void *buf, size_t len, unsigned *malformed, route_even
 			return err;
 	}
 	return 0;
-}
-
-int fpm_frame(const void *buf, size_t len, const void **payload, size_t *payload_len)
-{
-	const uint8_t *b = buf;
-	size_t whole;
-
-	if (len < FPM_HEADER)
-		return 0;
-	whole = (size_t)b[2] << 8 | b[3];
-	if (b[0] != 1 || b[1] != 1 || whole < FPM_HEADER)
-		return -EBADMSG;
-	if (len < whole)
-		return 0;
-	*payload = b + FPM_HEADER;
-	*payload_len = whole - FPM_HEADER;
-	return (int)whole;
 }
 
 size_t rtnl_request_routes(void *buf, uint8_t family, uint32_t table)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Routes and nexthop objects in rtnetlink's format, and the frames in which FRR's FPM carries them:
- * bytes → struct route_event, requests → bytes. No sockets.
+ * Routes and nexthop objects in rtnetlink's format: bytes → struct route_event, requests → bytes.
+ * No sockets.
  */
 #ifndef ESPALIER_WIRE_RTNL_H
 #define ESPALIER_WIRE_RTNL_H
@@ -16,15 +16,6 @@
  */
 int rtnl_decode_all(const void *buf, size_t len, unsigned *malformed, route_event_fn fn,
 		    void *data);
-
-/*
- * The frame at the start of a stream (FRR doc/figures/fpm: version 1, type 1 netlink, length in
- * network order, which counts the 4 bytes of the header). The length of the whole frame, with its
- * payload in *payload and *payload_len; 0: not all there yet; -EBADMSG: this is no FPM stream.
- */
-#define FPM_FRAME_MAX 65535
-#define FPM_HEADER    4
-int fpm_frame(const void *buf, size_t len, const void **payload, size_t *payload_len);
 
 /* Requests, into a buffer of RTNL_REQUEST_MAX bytes; whoever sends them sets the sequence number.
  * They return their length. The kernel must be told to check strictly (NETLINK_GET_STRICT_CHK), or

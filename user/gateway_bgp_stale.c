@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Routes that outlive the routing daemon that brought them (core/hold.h), for restart_time. */
+#include <syslog.h>
+#include "gateway_bgp_internal.h"
+
+/* For how long at most; 0: not at all. */
+static uint64_t stale_time(const struct gateway *g, size_t connection)
+{
+	const struct config_graceful_restart *r =
+		&g->config.connections[connection].bgp.graceful_restart;
+
+	return r->enabled ? r->restart_s * NS_PER_S : 0;
+}
+
+static void say_kept(const struct gateway *g, size_t connection)
+{
+	const struct config_connection *c = &g->config.connections[connection];
+
+	gateway_log(LOG_WARNING,
+		    "connection %s: the routing daemon went, not the routes: they are kept for up "
+		    "to %u s (restart_time)",
+		    c->name, c->bgp.graceful_restart.restart_s);
+}
+
+bool bgp_any_stale(const struct gateway *g)
+{
+	for (const struct bgp_connection *c = g->bgp->connections; c; c = c->next)
+		if (c->learned.stale)
+			return true;
+	return false;
+}
+
+bool bgp_keep_removed(struct gateway *g, size_t connection, const struct route_event *e)
+{
+	struct bgp_connection *c = bgp_connection_at(g, connection);
+	uint32_t writer = learned_writer(&c->learned, &e->prefix, e->metric);
+	uint64_t now = gateway_now(g), until;
+	bool first = !c->learned.stale;
+
+	if (!hold_keeps(&c->hold, writer, e->writer, now, stale_time(g, connection), &until))
+		return false;
+	learned_keep(&c->learned, &e->prefix, e->metric);
+	if (!c->learned.stale)
+		return false;
+	if (first)
+		say_kept(g, connection);
+	c->stale_until_ns = until;
+	bgp_await_expiry(g);
+	return true;
+}
+
+void bgp_keep_all(struct gateway *g, size_t connection)
+{
+	struct bgp_connection *c = bgp_connection_at(g, connection);
+	uint64_t time = stale_time(g, connection);
+	bool begins = !c->learned.stale || c->heard_ns;
+
+	c->heard_ns = 0;
+	learned_keep_all(&c->learned);
+	if (!time)
+		bgp_drop_stale(g, connection, LEARNED_ALL_TUNNELS);
+	if (!begins || !c->learned.stale)
+		return;
+	say_kept(g, connection);
+	c->stale_until_ns = bgp_monotonic() + time;
+	bgp_await_expiry(g);
+}
+
+int bgp_drop_stale(struct gateway *g, size_t connection, tunnel_mask tunnels)
+{
+	int err = learned_drop_stale(g->learned[connection], tunnels);
+
+	if (err)
+		gateway_log(LOG_ERR, "connection %s: no memory to drop stale routes",
+			    g->config.connections[connection].name);
+	if (learned_unsettled(g->learned[connection]))
+		bgp_request_settling(g);
+	return err;
+}
+
+uint64_t bgp_stale_until(const struct gateway *g, size_t connection)
+{
+	const struct bgp_connection *c = bgp_connection_at(g, connection);
+
+	return c->learned.stale ? c->stale_until_ns : 0;
+}
+
+void bgp_await_expiry(struct gateway *g)
+{
+	uint64_t next = 0;
+
+	for (const struct bgp_connection *c = g->bgp->connections; c; c = c->next)
+		if (c->learned.stale && (!next || c->stale_until_ns < next))
+			next = c->stale_until_ns;
+	if (!next || !g->bgp->expire)
+		return;
+	sd_event_source_set_time(g->bgp->expire, next / NS_PER_US);
+	sd_event_source_set_enabled(g->bgp->expire, SD_EVENT_ONESHOT);
+}
+
+static void drop_expired(struct gateway *g, uint64_t now)
+{
+	for (size_t i = 0; i < g->config.connection_count; i++) {
+		const struct bgp_connection *c = bgp_connection_at(g, i);
+		size_t stale = c->learned.stale;
+
+		if (!stale || c->stale_until_ns > now)
+			continue;
+		gateway_log(LOG_WARNING,
+			    "connection %s: %zu stale routes were not brought again within "
+			    "restart_time and go",
+			    c->name, stale);
+		bgp_drop_stale(g, i, LEARNED_ALL_TUNNELS);
+	}
+}
+
+void bgp_drop_fallen(struct gateway *g)
+{
+	for (size_t i = 0; g->learned && g->decided && i < g->config.connection_count; i++)
+		if (g->learned[i]->stale)
+			bgp_drop_stale(g, i, (tunnel_mask)~g->rib.present[i]);
+}
+
+int bgp_on_expire(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct gateway *g = data;
+
+	(void)source;
+	/* The timer counts microseconds. */
+	drop_expired(g, (usec + 1) * NS_PER_US);
+	bgp_await_expiry(g);
+	gateway_request_slow_path(g);
+	return 0;
+}
