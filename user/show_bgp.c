@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What BGP offers the connections, and what the quotas let in. Sessions are FRR's to tell. */
 #include "gateway_bgp.h"
+#include "io/fpm.h"
 #include "show_internal.h"
 
 static json_t *limit_json(size_t limit)
@@ -80,6 +81,21 @@ static json_t *show_connection(const struct gateway *g, size_t i)
 			 "feed_connected", connected(g, &c->bgp), "stale_for_s", stale_for(g, i),
 			 "limit", limit_json(g->learned[i]->limits.connection), "tunnels", tunnels,
 			 "refused", refused.list);
+}
+
+json_t *fpm_status(const struct gateway *g)
+{
+	const struct config_fpm *fpm = &g->config.gateway.fpm;
+	const struct fpm_counters *c = bgp_fpm_counters(g);
+	struct address address = config_fpm_address(fpm);
+
+	if (!c)
+		return json_null();
+	return json_pack("{s:o, s:I, s:b, s:I, s:I, s:I, s:I, s:I}", "address",
+			 address_json(&address), "port", (json_int_t)fpm->port, "connected",
+			 bgp_fpm_connected(g), "connections", (json_int_t)c->connections, "refused",
+			 (json_int_t)c->refused, "frames", (json_int_t)c->frames, "bytes",
+			 (json_int_t)c->bytes, "unreadable", (json_int_t)c->unreadable);
 }
 
 json_t *show_bgp(struct gateway *g, const json_t *request)

@@ -61,6 +61,11 @@ struct sa_drops {
 
 struct sa_drops sa_drops(const struct gateway *g, const struct gateway_tunnel *t);
 
+/* ---- BGP ---- */
+
+/* FRR's FPM stream; null: it is not listened for. */
+json_t *fpm_status(const struct gateway *g);
+
 /* ---- routes ---- */
 
 /* Why a candidate is in its state, as a sentence; null for the one that is used. */

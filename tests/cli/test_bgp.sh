@@ -82,7 +82,7 @@ same "what is no prefix" "2 espalier: show bgp: '10.51' is no prefix and no addr
 missing() { # NAME SENTENCE
 	ask show bgp
 	same "$1" "0 espalier: the routing daemon's side is missing: $2" "$code $err"
-	same "$1: the rest is there" "dc-1 - one - - - - 3 2 1 1000" "$(sed -n 2p <<<"$out" | awk '{ NF = 11; print }')"
+	same "$1: the rest is there" "dc-1 - one - - - - 3 2 1" "$(sed -n 2p <<<"$out" | awk '{ NF = 10; print }')"
 }
 ESPALIER_VTYSH=$work/nowhere missing "no such program" \
 	"vtysh cannot be run: No such file or directory; ESPALIER_VTYSH names another command"

@@ -14,8 +14,7 @@ static const struct column bgp_columns[] = {
 	{ "SESSION", ALIGN_LEFT },    { "UP", ALIGN_RIGHT },	  { "RECEIVED", ALIGN_RIGHT },
 	{ "SENT", ALIGN_RIGHT },      { "OFFERED", ALIGN_RIGHT }, { "ACCEPTED", ALIGN_RIGHT },
 	{ "REFUSED", ALIGN_RIGHT },   { "STALE", ALIGN_RIGHT },	  { "LIMIT", ALIGN_RIGHT },
-	{ "QUOTA", ALIGN_LEFT },
-	{ NULL, ALIGN_LEFT },
+	{ "QUOTA", ALIGN_LEFT },      { NULL, ALIGN_LEFT },
 };
 
 static void cell_quota(struct table *t, const json_t *tunnel)

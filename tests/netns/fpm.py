@@ -1,0 +1,477 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+Routes by FRR's FPM stream, on the ground of gateway.py: a scripted zebra says them as zebra/dplane_fpm_nl.c does. The
+real one: tests/netns/frr.py, where there is one.
+"""
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+
+import gateway as ground
+from gateway import CONFIG, HOST, Gateway, frame, flow, hop, run, wait_for
+from routing import RoutingDaemon
+
+YAML = """
+gateway: { limits: none, fpm: { port: %(port)s, quiet: 2s } }
+transit_router:
+  tables:
+    main: { learn: [vpc-a, dc-1, dc-2] }
+attachments:
+  vpc-a: { type: vpc, device: eth1, cidrs: [10.1.0.0/24, "fd00:1::/64"], association: main }
+  dc-1:  { type: vpn, connection: dc-1, association: main }
+  dc-2:  { type: vpn, connection: dc-2, association: main }
+customer_gateways:
+  dc-1: { addresses: [203.0.113.10, 203.0.113.11], asn: 65001 }
+  dc-2: { address: 203.0.113.12, asn: 65002 }
+connections:
+  dc-1:
+    customer_gateway: dc-1
+    vrf: false
+    table: 1001
+    bgp: { feed: %(feed)s, graceful_restart: { restart_time: %(restart)s } }
+    tunnels:
+      - { name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10,
+          inside: 169.254.10.0/30, bgp_address: 169.254.10.1 }
+      - { name: two, if_id: 102, device: tun102, local_address: 198.51.100.2, remote_address: 203.0.113.11,
+          inside: 169.254.11.0/30, bgp_address: 169.254.11.1 }
+  dc-2:
+    customer_gateway: dc-2
+    vrf: false
+    table: 1002
+    bgp: {}
+    tunnels:
+      - { name: three, if_id: 103, device: tun103, local_address: 198.51.100.1, remote_address: 203.0.113.12,
+          inside: 169.254.12.0/30, bgp_address: 169.254.12.1 }
+"""
+PORT = 2620
+G = None
+Z = None
+KERNEL = RoutingDaemon()
+
+NEWROUTE, DELROUTE, NEWNEXTHOP, DELNEXTHOP = 24, 25, 104, 105
+REQUEST, REPLACE, CREATE = 0x1, 0x100, 0x400
+BGP, STATIC = 186, 196
+
+
+def attribute(kind, data):
+    return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+
+
+def u32(kind, value):
+    return attribute(kind, struct.pack("=I", value))
+
+
+def message(kind, flags, body):
+    return struct.pack("=IHHII", 16 + len(body), kind, flags | REQUEST, 0, 4711) + body
+
+
+def route(kind, prefix, *more, table=1001, protocol=BGP, type=1):
+    address, length = prefix.split("/")
+    family = socket.AF_INET6 if ":" in prefix else socket.AF_INET
+    head = struct.pack("=BBBBBBBBI", family, int(length), 0, 0, 0, protocol, 0, type if kind == NEWROUTE else 0, 0)
+    flags = CREATE | (REPLACE if kind == NEWROUTE else 0)
+    return message(kind, flags, head + attribute(1, socket.inet_pton(family, address)) + u32(6, 20) + u32(15, table) +
+                   b"".join(more))
+
+
+def via(*devices):
+    """Without next hop groups: the devices themselves."""
+    index = [socket.if_nametoindex(d) for d in devices]
+    if len(index) == 1:
+        return u32(4, index[0])
+    return attribute(9, b"".join(struct.pack("=HBBi", 8, 0, 0, i) for i in index))
+
+
+def named(group):
+    return u32(30, group)
+
+
+def nexthop(number, device):
+    return message(NEWNEXTHOP, CREATE | REPLACE, struct.pack("=BBBBI", socket.AF_INET, 0, 0, 0, 0) + u32(1, number) +
+                   u32(5, socket.if_nametoindex(device)))
+
+
+def group(number, *members):
+    return message(NEWNEXTHOP, CREATE | REPLACE, bytes(8) + u32(1, number) +
+                   attribute(2, b"".join(struct.pack("=IBBH", m, 0, 0, 0) for m in members)))
+
+
+def packed(*messages):
+    """Each update is a frame of its own, as zebra sends them."""
+    return b"".join(struct.pack("!BBH", 1, 1, 4 + len(m)) + m for m in messages)
+
+
+class Zebra:
+    def __init__(self):
+        self.socket = None
+
+    def dial(self, source=None, port=PORT):
+        self.hang_up()
+        self.socket = socket.socket()
+        if source:
+            self.socket.bind((source, 0))
+        self.socket.connect(("127.0.0.1", port))
+
+    def hang_up(self):
+        if self.socket:
+            self.socket.close()
+        self.socket = None
+
+    def say(self, *messages):
+        self.socket.sendall(packed(*messages))
+
+    def is_closed(self):
+        self.socket.settimeout(0.2)
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+        except TimeoutError:
+            return False
+
+    def objects(self):
+        """A group before its members, as a hash gives them."""
+        self.say(group(20, 21, 22), nexthop(21, "tun101"), nexthop(22, "tun102"), nexthop(23, "eth1"))
+
+
+def configure(feed="fpm", restart="120s", port=PORT):
+    with open(CONFIG, "w") as f:
+        f.write(YAML % {"feed": feed, "restart": restart, "port": port})
+
+
+def apply(**what):
+    configure(**what)
+    G.cli("apply", CONFIG)
+
+
+def path(destination, source=HOST):
+    answers = [G.path(destination, "udp", port, 7, source=source) for port in range(1, 17)]
+    return {a.get("tunnel") or a["reason"] for a in answers}
+
+
+def goes(destination, *where, source=HOST):
+    wait_for(f"{destination} goes to {where}", lambda: path(destination, source) == set(where))
+
+
+def bgp():
+    return G.cli("show", "bgp")[0]
+
+
+def stale():
+    return [t["stale"] for t in bgp()["tunnels"]]
+
+
+def offered():
+    return [t["offered"] for t in bgp()["tunnels"]]
+
+
+def connected():
+    wait_for("the stream is there", lambda: bgp()["feed_connected"])
+
+
+def traffic(meanwhile, destination="10.50.0.9"):
+    """Packets one by one to tunnel one while something happens; all must come."""
+    done, counts = threading.Event(), [0, 0]
+
+    def send():
+        while not done.is_set() and counts[0] < 20000:
+            packet = flow(1000 + counts[0], destination=destination)
+            G.vpc.send(frame(packet))
+            got = G.tun["tun101"].receive(1)
+            while got is not None and ground.is_chatter(got, True):
+                got = G.tun["tun101"].receive(1)
+            counts[0] += 1
+            counts[1] += got != hop(packet)
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        meanwhile()
+    finally:
+        done.set()
+        sender.join()
+    assert counts[0] > 20 and not counts[1], f"{counts[1]} of {counts[0]} packets lost"
+
+
+def nothing_left():
+    """The next story begins with an empty table."""
+    Z.dial()
+    Z.objects()
+    Z.say(route(NEWROUTE, "10.255.0.0/16", named(21)), route(DELROUTE, "10.255.0.0/16"))
+    wait_for("nothing is left", lambda: offered() == [0, 0])
+
+
+# ---- the stories ---------------------------------------------------------------------------------------------------
+
+def without_a_stream_it_is_said():
+    wait_for("an alarm", lambda: any("FPM stream is not there" in a for a in G.cli("status")["alarms"]))
+    assert bgp()["feed"] == "fpm" and bgp()["feed_connected"] is False
+    Z.dial()
+    connected()
+    wait_for("no alarm", lambda: not any("FPM" in a for a in G.cli("status")["alarms"]))
+
+
+def routes_by_objects_and_without_them():
+    Z.objects()
+    Z.say(route(NEWROUTE, "10.50.0.0/16", named(20)), route(NEWROUTE, "fd00:50::/48", named(22)),
+          route(NEWROUTE, "10.51.0.0/16", via("tun101", "tun102")), route(NEWROUTE, "10.52.0.0/16", via("tun102")),
+          route(NEWROUTE, "10.53.0.0/16", named(23)), route(NEWROUTE, "10.54.0.0/16", named(99)))
+    goes("10.50.0.9", "one", "two")
+    goes("fd00:50::1", "two", source="fd00:1::2")
+    goes("10.51.0.9", "one", "two")
+    goes("10.52.0.9", "two")
+    assert path("10.53.0.9") == path("10.54.0.9") == {"no-route"}  # not over a tunnel; an object that is not there
+    Z.say(group(20, 21))
+    goes("10.50.0.9", "one")
+    Z.say(nexthop(99, "tun102"))
+    goes("10.54.0.9", "two")
+    Z.say(*[route(DELROUTE, p) for p in ("10.50.0.0/16", "fd00:50::/48", "10.51.0.0/16", "10.52.0.0/16", "10.53.0.0/16",
+                                         "10.54.0.0/16")])
+    goes("10.50.0.9", "no-route")
+    wait_for("nothing is left", lambda: offered() == [0, 0])
+
+
+def a_route_of_another_kind_takes_the_place():
+    for other in (route(NEWROUTE, "10.50.0.0/16", named(21), protocol=STATIC), route(NEWROUTE, "10.50.0.0/16", type=6)):
+        Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
+        goes("10.50.0.9", "one")
+        Z.say(other)
+        goes("10.50.0.9", "no-route")
+    Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)), route(DELROUTE, "10.50.0.0/16", protocol=STATIC))
+    goes("10.50.0.9", "one")
+    Z.say(route(DELROUTE, "10.50.0.0/16"))
+    goes("10.50.0.9", "no-route")
+
+
+def each_connection_listens_to_its_own_feed():
+    G.up(3)
+    Z.say(nexthop(24, "tun103"), route(NEWROUTE, "10.60.0.0/16", named(24), table=1002),
+          route(NEWROUTE, "10.61.0.0/16", named(21), table=1003), route(NEWROUTE, "10.50.0.0/16", named(21)))
+    KERNEL.do("route add 10.62.0.0/16 dev tun103 table 1002 proto bgp metric 20",
+              "route add 10.63.0.0/16 dev tun101 table 1001 proto bgp metric 20")
+    goes("10.62.0.1", "three")
+    goes("10.50.0.1", "one")
+    for other in ("10.60.0.1", "10.61.0.1", "10.63.0.1"):
+        assert path(other) == {"no-route"}, other
+    KERNEL.do("route del 10.62.0.0/16 table 1002 metric 20", "route del 10.63.0.0/16 table 1001 metric 20")
+    Z.say(route(DELROUTE, "10.50.0.0/16"))
+    goes("10.50.0.1", "no-route")
+
+
+def a_replay_is_marked_and_swept_without_a_gap():
+    def replay():
+        Z.hang_up()
+        wait_for("all are stale", lambda: stale() == [3, 1])
+        assert bgp()["feed_connected"] is False and bgp()["stale_for_s"] > 60
+        Z.dial()
+        Z.objects()
+        Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
+        wait_for("one is fresh", lambda: stale() == [2, 1])
+        assert path("10.51.0.1") == {"one"}  # may still come
+        time.sleep(1)
+        Z.say(route(NEWROUTE, "10.52.0.0/16", named(20)))
+        wait_for("what did not come goes", lambda: offered() == [2, 1] and stale() == [0, 0])
+        assert path("10.51.0.1") == {"no-route"} and path("10.52.0.1") == {"one", "two"}
+    Z.objects()
+    Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)), route(NEWROUTE, "10.51.0.0/16", named(21)),
+          route(NEWROUTE, "10.52.0.0/16", named(20)))
+    goes("10.52.0.1", "one", "two")
+    traffic(replay)
+    nothing_left()
+
+
+def a_second_zebra_takes_over_without_a_word_of_the_first():
+    Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)), route(NEWROUTE, "10.51.0.0/16", named(21)))
+    goes("10.51.0.1", "one")
+    former, Z.socket = Z.socket, None
+
+    def take_over():
+        Z.dial()
+        Z.objects()
+        Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
+        wait_for("only what it has is left", lambda: offered() == [1, 0])
+    traffic(take_over)
+    former.settimeout(2)
+    assert former.recv(1) == b""
+    former.close()
+    nothing_left()
+
+
+def a_zebra_that_has_nothing_yet_sweeps_nothing():
+    Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
+    goes("10.50.0.9", "one")
+
+    def begin():
+        Z.hang_up()
+        Z.dial()
+        Z.objects()
+        Z.say(route(NEWROUTE, "169.254.10.0/30", named(21), protocol=2))  # connected: not BGP's
+        time.sleep(3)  # longer than quiet
+        assert stale() == [1, 0]
+        Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
+        wait_for("it is fresh", lambda: stale() == [0, 0])
+    traffic(begin)
+    nothing_left()
+
+
+def stale_routes_of_a_stream_that_does_not_return_go_in_time():
+    apply(restart="2s")
+    Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
+    goes("10.50.0.9", "one")
+    Z.hang_up()
+    wait_for("it is stale", lambda: stale() == [1, 0])
+    goes("10.50.0.9", "no-route")
+    wait_for("nothing is left", lambda: offered() == [0, 0])
+    apply()
+    nothing_left()
+
+
+def what_cannot_be_read_ends_the_connection_and_nothing_else():
+    whole = route(NEWROUTE, "10.51.0.0/16", named(21))
+    for wrong in (b"\x02\x01\x00\x10" + bytes(12), b"\x01\x01\x00\x02", b"GET / HTTP/1.1\r\n\r\n", packed(whole[:-4]),
+                  packed(whole + b"rest"), packed(b"")):
+        Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
+        goes("10.50.0.9", "one")
+
+        def blunder():
+            Z.socket.sendall(wrong)
+            wait_for("the connection is closed", Z.is_closed)
+            Z.dial()
+            Z.objects()
+            connected()
+            assert path("10.51.0.9") == {"no-route"}
+        traffic(blunder)
+    assert "cannot be read" in open(f"{ground.STATE}/log").read()
+    assert G.cli("status")["fpm"]["unreadable"] == 6
+    nothing_left()
+
+
+def nobody_from_elsewhere():
+    before = G.cli("status")["fpm"]
+    intruder = Zebra()
+    intruder.dial(source="198.51.100.1")
+    wait_for("it is refused", intruder.is_closed)
+    after = G.cli("status")["fpm"]
+    assert after["refused"] == before["refused"] + 1 and after["connections"] == before["connections"]
+    assert after["connected"]
+    Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
+    goes("10.50.0.9", "one")
+    nothing_left()
+
+
+def a_full_burst_in_pieces():
+    count = 20000
+    prefixes = [f"10.{64 + n // 256}.{n % 256}.0/24" for n in range(count)]
+    stream = packed(*[route(NEWROUTE, p, named(20)) for p in prefixes])
+    step = 0
+    while stream:
+        step = step % 4093 + 17  # frames are cut anywhere
+        Z.socket.sendall(stream[:step])
+        stream = stream[step:]
+    wait_for("all are accepted", lambda: [t["accepted"] for t in bgp()["tunnels"]] == [count, count], 60)
+    assert path("10.141.31.1") == {"one", "two"}
+    Z.say(group(20, 22))
+    goes("10.64.0.1", "two")
+    Z.say(*[route(DELROUTE, p) for p in prefixes])
+    wait_for("none is left", lambda: offered() == [0, 0], 60)
+    nothing_left()
+
+
+def a_link_that_goes_and_returns_is_found_again():
+    Z.say(route(NEWROUTE, "10.50.0.0/16", named(20)))
+    goes("10.50.0.9", "one", "two")
+    run("ip link set tun102 down")
+    goes("10.50.0.9", "one")
+    run("ip link set tun102 up")
+    goes("10.50.0.9", "one", "two")
+    Z.say(route(NEWROUTE, "10.51.0.0/16", via("tun102")))
+    goes("10.51.0.9", "two")
+    run("ip link set tun102 down")
+    wait_for("a replay is asked for", Z.is_closed)
+    run("ip link set tun102 up")
+    nothing_left()
+
+
+def a_killed_gateway_goes_on_with_what_the_kernel_has_until_zebra_is_back():
+    Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)), route(NEWROUTE, "10.51.0.0/16", named(21)))
+    KERNEL.do("route add 10.50.0.0/16 dev tun101 table 1001 proto bgp metric 20")  # as zebra does
+    goes("10.51.0.9", "one")
+    G.stop(signal.SIGKILL)
+
+    def restart():
+        G.start()
+        assert stale() == [1, 0] and path("10.50.0.9") == {"one"}
+        Z.dial()
+        Z.objects()
+        Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
+        wait_for("it is fresh", lambda: stale() == [0, 0])
+    traffic(restart)
+    KERNEL.do("route del 10.50.0.0/16 table 1001 metric 20")
+    nothing_left()
+
+
+def the_feed_is_switched_under_traffic():
+    Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
+    KERNEL.do("route add 10.50.0.0/16 dev tun101 table 1001 proto bgp metric 20")
+    goes("10.50.0.9", "one")
+
+    def switch():
+        apply(feed="kernel")
+        wait_for("the kernel vouches for it", lambda: bgp()["feed"] == "kernel" and stale() == [0, 0])
+        wait_for("the stream is closed", Z.is_closed)
+        assert G.cli("status")["fpm"] is None
+        apply()
+        wait_for("FPM does not yet", lambda: bgp()["feed"] == "fpm" and stale() == [1, 0])
+        Z.dial()
+        Z.objects()
+        Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
+        wait_for("now it does", lambda: stale() == [0, 0])
+    traffic(switch)
+    KERNEL.do("route del 10.50.0.0/16 table 1001 metric 20")
+    nothing_left()
+
+
+def a_port_that_is_taken_is_said_and_tried_again():
+    other = socket.socket()
+    other.bind(("127.0.0.1", 2621))
+    other.listen()
+    apply(port=2621)
+    wait_for("that is said", lambda: any("cannot listen" in a for a in G.cli("status")["alarms"]))
+    other.close()
+    G.cli("audit")
+    Z.dial(port=2621)
+    connected()
+    apply()
+    nothing_left()
+
+
+STORIES = [
+    without_a_stream_it_is_said, routes_by_objects_and_without_them, a_route_of_another_kind_takes_the_place,
+    each_connection_listens_to_its_own_feed, a_replay_is_marked_and_swept_without_a_gap,
+    a_second_zebra_takes_over_without_a_word_of_the_first, a_zebra_that_has_nothing_yet_sweeps_nothing,
+    stale_routes_of_a_stream_that_does_not_return_go_in_time, what_cannot_be_read_ends_the_connection_and_nothing_else,
+    nobody_from_elsewhere, a_full_burst_in_pieces, a_link_that_goes_and_returns_is_found_again,
+    a_killed_gateway_goes_on_with_what_the_kernel_has_until_zebra_is_back, the_feed_is_switched_under_traffic,
+    a_port_that_is_taken_is_said_and_tried_again,
+]
+
+
+def main():
+    global G, Z
+    G = ground.G = Gateway()
+    Z = Zebra()
+    G.tun["tun103"] = ground.Wire(ground.open_tun("tun103"), True)
+    configure()
+    G.start()
+    G.up(1)
+    G.up(2)
+    if sys.argv[1:]:
+        Z.dial()
+        Z.objects()
+    return ground.tell(G, STORIES, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
