@@ -87,6 +87,7 @@ static const struct {
 	{ "everything.yaml", "everything.swanctl", swanctl },
 	{ "design.yaml", "design.frr", render_frr },
 	{ "design.yaml", "design.daemons", render_frr_daemons },
+	{ "everything.yaml", "everything.daemons", render_frr_daemons },
 	{ "everything.yaml", "everything.frr", render_frr },
 	{ "design.yaml", "design.bird", render_bird },
 	{ "everything.yaml", "everything.bird", render_bird },

@@ -33,9 +33,9 @@ void frr_bfd_profile(const struct config_bgp *bgp, const char *profile, struct t
 /* frr.conf: graceful restart in `router bgp`. */
 void frr_graceful_restart(const struct config_bgp *bgp, struct text *out);
 
-/* /etc/frr/daemons; `retain`: how long zebra keeps routes across its restart, in seconds; 0: not.
- */
-void frr_daemons(const char *command, uint32_t retain, struct text *out);
+/* /etc/frr/daemons; `retain`: how long zebra keeps routes across its restart, in seconds; 0: not;
+ * `fpm`: it says its routes to an FPM server, too. */
+void frr_daemons(const char *command, uint32_t retain, bool fpm, struct text *out);
 
 /* The longest that a data centre keeps our routes, in seconds: as long they stay in the kernel. 0:
  * no connection has graceful restart. */

@@ -167,9 +167,24 @@ static void instance(const struct config *c, const struct config_connection *con
 	text_add(out, "exit\n");
 }
 
+/* zebra dials. */
+static void fpm_address(const struct config *c, struct text *out)
+{
+	struct address address = config_fpm_address(&c->gateway.fpm);
+	char text[PREFIX_STRLEN];
+
+	if (!config_has_fpm(c))
+		return;
+	text_add(out, "!\nfpm address %s", address_format(&address, text));
+	if (c->gateway.fpm.port != DEFAULT_FPM_PORT)
+		text_add(out, " port %u", c->gateway.fpm.port);
+	text_add(out, "\n");
+}
+
 void render_frr(const struct config *c, struct text *out)
 {
 	frr_head("frr", out);
+	fpm_address(c, out);
 	in_maps(c, out);
 	export_map(out);
 	frr_out_map(out);
@@ -221,5 +236,5 @@ uint32_t render_restart_s(const struct config *c)
 
 void render_frr_daemons(const struct config *c, struct text *out)
 {
-	frr_daemons("frr --daemons", render_restart_s(c), out);
+	frr_daemons("frr --daemons", render_restart_s(c), config_has_fpm(c), out);
 }

@@ -3,6 +3,7 @@
  * The lines of FRR's files that both ends of a session have, the gateway (render_frr.c) and the
  * data centre's router (render_peer.c).
  */
+#include <stdio.h>
 #include "render_bgp.h"
 
 static const char never[] = "! What the other side announces and must not: the tunnels' own "
@@ -106,23 +107,26 @@ void frr_session_family(const struct bgp_session *s, struct text *out)
 	text_add(out, "  neighbor %s route-map %s out\n", peer, s->out);
 }
 
-void frr_daemons(const char *command, uint32_t retain, struct text *out)
+void frr_daemons(const char *command, uint32_t retain, bool fpm, struct text *out)
 {
+	char keep[16] = "";
+
 	text_add(out, "# For /etc/frr/daemons, written by `espalier render %s`.\n", command);
 	text_add(out, "bgpd=yes\n"
 		      "bfdd=yes\n"
 		      "vtysh_enable=yes\n"
 		      "# -s: room for a whole table in zebra's netlink socket.\n");
-	if (retain)
-		text_add(
-			out,
-			"# -K: routes that zebra finds in the kernel at its start stay for so many "
-			"seconds, until BGP\n"
-			"# has brought them again (restart_time); then what is left goes.\n"
-			"zebra_options=\"  -A 127.0.0.1 -s 90000000 -K %u\"\n",
-			retain);
-	else
-		text_add(out, "zebra_options=\"  -A 127.0.0.1 -s 90000000\"\n");
+	if (retain) {
+		snprintf(keep, sizeof(keep), " -K %u", retain);
+		text_add(out,
+			 "# -K: routes that zebra finds in the kernel at its start stay for so "
+			 "many seconds, until BGP\n"
+			 "# has brought them again (restart_time); then what is left goes.\n");
+	}
+	if (fpm)
+		text_add(out, "# -M: routes go to espalierd, too (feed: fpm).\n");
+	text_add(out, "zebra_options=\"  -A 127.0.0.1 -s 90000000%s%s\"\n", keep,
+		 fpm ? " -M dplane_fpm_nl" : "");
 	text_add(out, "mgmtd_options=\"  -A 127.0.0.1\"\n"
 		      "staticd_options=\"-A 127.0.0.1\"\n"
 		      "bgpd_options=\"   -A 127.0.0.1\"\n"

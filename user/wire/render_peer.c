@@ -309,5 +309,5 @@ void render_peer_daemons(const struct render_peer *p, struct text *out)
 	const struct config_bgp *bgp = &connection_of(p)->bgp;
 
 	frr_daemons("peer", bgp->graceful_restart.enabled ? bgp->graceful_restart.restart_s : 0,
-		    out);
+		    false, out);
 }
