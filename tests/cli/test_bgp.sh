@@ -11,8 +11,8 @@ export LC_ALL=C.UTF-8
 # Two sessions outside of VRFs, as recorded; a third in a VRF that FRR does not know; one prefix refused over one tunnel.
 cat >"$answers" <<'END'
 {"bgp": {"ok": true, "result": [
-  {"connection": "dc-1", "vrf": null, "kernel_table": 1001, "local_asn": 45104, "limit": 2000, "tunnels": [
-    {"name": "one", "peer": "169.254.10.2", "up": true, "offered": 3, "accepted": 2, "refused": 1, "limit": 1000},
+  {"connection": "dc-1", "vrf": null, "kernel_table": 1001, "local_asn": 45104, "feed": "fpm", "feed_connected": false, "stale_for_s": 118.5, "limit": 2000, "tunnels": [
+    {"name": "one", "peer": "169.254.10.2", "up": true, "offered": 3, "accepted": 2, "refused": 1, "stale": 2, "limit": 1000},
     {"name": "two", "peer": "169.254.11.2", "up": false, "offered": 850, "accepted": 850, "refused": 0, "limit": 1000}],
    "refused": [{"prefix": "10.51.0.0/16", "tunnels": ["one"]}]},
   {"connection": "dc-2", "vrf": "vrf1002", "kernel_table": 1002, "local_asn": 45104, "limit": null, "tunnels": [
@@ -40,10 +40,10 @@ start_canned
 same "the daemon is there" ready "$said"
 
 ask show bgp
-same "sessions beside quotas" "0  CONNECTION  VRF      TUNNEL  SESSION       UP  RECEIVED  SENT  OFFERED  ACCEPTED  REFUSED  LIMIT  QUOTA
-dc-1        -        one     Established  12s         4     3        3         2        1   1000  ░░░░░░░░░░░░░░░░   0.2%
-dc-1        -        two     Established  12s         4     3      850       850        0   1000  ██████████████░░  85.0%
-dc-2        vrf1002  three   -              -         -     -        7         7        0      -  no limit" "$code $err $out"
+same "sessions beside quotas" "0  CONNECTION  VRF      TUNNEL  SESSION       UP  RECEIVED  SENT  OFFERED  ACCEPTED  REFUSED        STALE  LIMIT  QUOTA
+dc-1        -        one     Established  12s         4     3        3         2        1  2 for 1m58s   1000  ░░░░░░░░░░░░░░░░   0.2%
+dc-1        -        two     Established  12s         4     3      850       850        0                1000  ██████████████░░  85.0%
+dc-2        vrf1002  three   -              -         -     -        7         7        0                   -  no limit" "$code $err $out"
 same "FRR is asked once, with the words that were set" "-N gateway -c show bgp vrf all summary json" "$(cat "$work/asked")"
 ask -j show bgp
 same "-j: the session by tunnel" '{"state":"Established","up_s":12,"received":4,"advertised":3} null' \
