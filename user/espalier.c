@@ -36,6 +36,8 @@ static const struct option long_options[] = {
 	{ "format", required_argument, NULL, OWN_OPTION + OPTION_FORMAT },
 	{ "announce", required_argument, NULL, OWN_OPTION + OPTION_ANNOUNCE },
 	{ "daemons", no_argument, NULL, OWN_OPTION + OPTION_DAEMONS },
+	{ "deadline", required_argument, NULL, OWN_OPTION + OPTION_DEADLINE },
+	{ "idle", required_argument, NULL, OWN_OPTION + OPTION_IDLE },
 	{ 0 },
 };
 
@@ -76,6 +78,10 @@ static void take_option(struct line *line, int option)
 		add_word(&cli->announce, optarg);
 	else if (option == OPTION_FORMAT)
 		cli->format = optarg;
+	else if (option == OPTION_DEADLINE)
+		cli->deadline = optarg;
+	else if (option == OPTION_IDLE)
+		cli->idle = optarg;
 	else if (option == OPTION_IN)
 		cli->in = optarg;
 	else if (option == OPTION_CONFIRM)

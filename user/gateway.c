@@ -14,6 +14,7 @@
 #include "gateway_audit.h"
 #include "gateway_bgp.h"
 #include "gateway_change.h"
+#include "gateway_drain.h"
 #include "gateway_kernel.h"
 #include "gateway_health.h"
 #include "gateway_neighbours.h"
@@ -223,8 +224,11 @@ int gateway_update(struct gateway *g)
 	int err;
 
 	begin_alarms(g);
+	draining_configure(g);
 	err = g->decided && g->recovered ? follow_change(g) : decide_anew(g);
 	bgp_drop_fallen(g);
+	draining_follow(g);
+	draining_alarm(g);
 	stats_alarm(g);
 	quota_raise_alarms(g);
 	checks_alarm(g);
@@ -428,6 +432,8 @@ static int open_all(struct gateway *g)
 	if (!err)
 		err = checks_begin(g);
 	if (!err)
+		err = draining_open(g);
+	if (!err)
 		err = stats_begin(g);
 	if (!err)
 		err = bgp_open(g);
@@ -443,8 +449,10 @@ static int start(struct gateway *g)
 	g->started = true;
 	if (!err)
 		err = setup_first(g);
-	if (!err)
+	if (!err) {
+		draining_restore(g, g->change->drains);
 		err = host_watch(g->host, on_host, g);
+	}
 	/* Which tunnels are up, and what BGP gives, must be known before any route is touched. */
 	if (!err)
 		err = bgp_configure(g);
@@ -494,6 +502,7 @@ static void close_all(struct gateway *g)
 {
 	change_free(g);
 	stats_free(g);
+	draining_free(g);
 	audit_free(g);
 	checks_free(g);
 	control_close(g->control);

@@ -13,6 +13,7 @@
  *   gateway_devices.c     where attachments and tunnels are
  *   gateway_associations.c programs on devices, and what packets are subject to there
  *   gateway_neighbours.h  who is behind attachments, for what XDP sends itself
+ *   gateway_drain.h       tunnels that are being drained, and gates on the way back
  *   gateway_stats.h       counters over time: rates, and what the kernel drops
  *   show*.c               what users are told
  */
@@ -45,6 +46,7 @@ struct kernel;
 struct bgp;
 struct checks;
 struct neighbours;
+struct draining;
 
 struct gateway_options {
 	const char *config;	 /* file */
@@ -124,6 +126,7 @@ struct gateway {
 	struct neighbours *neighbours; /* gateway_neighbours.h */
 	struct checks *checks;	       /* gateway_health.h */
 	struct audit *audit;	       /* gateway_audit.h */
+	struct draining *draining;     /* gateway_drain.h */
 	struct address *locals;
 	size_t local_count;
 
@@ -215,6 +218,7 @@ int forwarding_recover_routes(struct gateway *g, const struct fib *wanted);
 void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live);
 /* What groups are filled by now; valid until the next change. */
 struct tunnel_view forwarding_view(const struct gateway *g);
+void forwarding_write_group(struct gateway *g, uint32_t id);
 /* Makes the groups that this tunnel is a member of follow the tunnels. */
 void forwarding_refill(struct gateway *g, uint32_t tunnel);
 /* What the configuration, the tunnels and the host's addresses ask for now, all of it. */

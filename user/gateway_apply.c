@@ -198,6 +198,7 @@ void change_free(struct gateway *g)
 		return;
 	forget_former(g->change);
 	word_free(&g->change->word);
+	json_decref(g->change->drains);
 	free(g->change->saved);
 	free(g->change);
 	g->change = NULL;

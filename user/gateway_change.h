@@ -7,6 +7,7 @@
  *   gateway_plan.c    what would change
  *   gateway_route.c   single routes at run time [S39]
  *   gateway_state.c   the state file
+ *   gateway_drain.h   tunnels that are being drained
  *   monitor.c         what subscribers are told
  *   requests.c        which request goes where
  */
@@ -32,6 +33,7 @@ struct change {
 	struct word word;
 	char *saved;		   /* content of the state file */
 	char applied[APPLIED_LEN]; /* the file beside it with the applied text, or "" */
+	json_t *drains;		   /* of the state file, as it was at the start */
 	bool state_bad; /* the state file made no sense: it is put aside before the next write */
 
 	/* An apply that waits to be confirmed: what to go back to. */
@@ -136,6 +138,11 @@ void monitor_tunnel(struct gateway *g, const struct gateway_tunnel *t,
 void monitor_liveness(struct gateway *g, const struct gateway_tunnel *t);
 /* What its health check says has changed. */
 void monitor_health(struct gateway *g, const struct gateway_tunnel *t, enum tunnel_health was);
+/* A drain: begun, moved (so many buckets), resumed, drained, carries-on, ended. */
+void monitor_drain(struct gateway *g, const char *change, uint32_t tunnel, unsigned moved,
+		   unsigned buckets);
+/* So many buckets have moved back to a tunnel; so many wait. */
+void monitor_return(struct gateway *g, uint32_t tunnel, unsigned moved, unsigned waiting);
 void monitor_alarm(struct gateway *g, const char *text, bool raised);
 void monitor_drift(struct gateway *g, const struct drift_item *i);
 __attribute__((format(printf, 3, 4))) void

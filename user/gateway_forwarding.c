@@ -10,6 +10,7 @@
 #include <syslog.h>
 #include "core/config_change.h"
 #include "gateway_change.h"
+#include "gateway_drain.h"
 
 static bool is_live(uint32_t tunnel, const void *context)
 {
@@ -28,7 +29,7 @@ static bool is_present(uint32_t tunnel, const void *context)
 
 struct tunnel_view forwarding_view(const struct gateway *g)
 {
-	return (struct tunnel_view){ .live = is_live, .context = g };
+	return (struct tunnel_view){ is_live, draining_order, draining_waits, g };
 }
 
 /* ---- what a former controller left ---- */
@@ -183,7 +184,7 @@ int forwarding_recover_routes(struct gateway *g, const struct fib *wanted)
 
 /* ---- groups ---- */
 
-static void write_group(struct gateway *g, uint32_t id)
+void forwarding_write_group(struct gateway *g, uint32_t id)
 {
 	int err = dataplane_set_group(g->dataplane, id, &g->groups.list[id].place.content);
 
@@ -198,16 +199,21 @@ void forwarding_refill(struct gateway *g, uint32_t tunnel)
 	for (uint32_t id = 0; id < g->groups.limit; id++)
 		if (groups_has_tunnel(&g->groups, id, tunnel) &&
 		    groups_refresh(&g->groups, id, &view))
-			write_group(g, id);
+			forwarding_write_group(g, id);
 }
 
 void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live)
 {
+	bool was = t->live;
+
 	if (!t->located)
 		return;
 	t->live = live && t->ifindex;
 	sentry_set_live(g->sentry, t->id, t->live);
+	if (t->live && !was)
+		draining_returned(g, t->id);
 	forwarding_refill(g, t->id);
+	draining_follow(g);
 }
 
 /* The group that these flows took until now, if they took one. */
@@ -231,8 +237,10 @@ static int group_for(struct gateway *g, const struct fib_table *old, const struc
 	bool made;
 	int id = groups_get(&g->groups, set, former_group(g, old, p), &view, &made);
 
-	if (id >= 0 && made)
-		write_group(g, (uint32_t)id);
+	if (id >= 0 && made) {
+		draining_group_made(g, (uint32_t)id);
+		forwarding_write_group(g, (uint32_t)id);
+	}
 	return id;
 }
 

@@ -5,6 +5,7 @@
 #include <syslog.h>
 #include <time.h>
 #include "gateway_audit.h"
+#include "gateway_drain.h"
 #include "gateway_kernel.h"
 
 /* Some microseconds a route: a slice takes a few milliseconds, and a turn not much more. */
@@ -90,7 +91,8 @@ static void mark_down(struct gateway *g, struct host_facts *facts)
 		const struct gateway_tunnel *t = &g->tunnels[i];
 
 		if (t->used)
-			facts->tunnels[t->connection][t->index].down = !t->machine.live;
+			facts->tunnels[t->connection][t->index].down =
+				!t->machine.live || draining_avoids(g, t->id);
 	}
 }
 

@@ -13,6 +13,7 @@
 #include "gateway_audit.h"
 #include "gateway_bgp.h"
 #include "gateway_change.h"
+#include "gateway_drain.h"
 
 /* ---- ids and their names ---- */
 
@@ -55,6 +56,7 @@ static void forget_id(struct gateway *g, enum name_kind kind, uint32_t id)
 
 	dataplane_delete_name(g->dataplane, kind, id);
 	if (kind == NAME_TUNNEL) {
+		draining_forget(g, id);
 		sentry_set_live(g->sentry, id, false);
 		dataplane_set_tunnel(g->dataplane, id, &no_tunnel);
 		dataplane_reset_tunnel(g->dataplane, id);

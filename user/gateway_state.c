@@ -20,6 +20,7 @@
 #include <syslog.h>
 #include <jansson.h>
 #include "gateway_change.h"
+#include "gateway_drain.h"
 #include "io/statefile.h"
 
 #define STATE_FILE    "state.json"
@@ -165,6 +166,8 @@ int state_load(struct gateway *g, struct word *w, struct state_tables *tables)
 		state = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 		err = state ? read_state(dir, state, w, tables) : -EBADMSG;
 	}
+	if (!err)
+		g->change->drains = json_incref(json_object_get(state, "drains"));
 	json_decref(state);
 	if (err == -ENOMEM) {
 		free(text);
@@ -230,9 +233,9 @@ static char *state_text(const struct gateway *g)
 	if (w->text)
 		applied = json_pack("{s:s, s:I, s:s}", "file", w->file, "time", (json_int_t)w->time,
 				    "text", applied_name(w->text, strlen(w->text), name));
-	state = json_pack("{s:i, s:s, s:o, s:o, s:o}", "version", STATE_VERSION, "configured",
+	state = json_pack("{s:i, s:s, s:o, s:o, s:o, s:o}", "version", STATE_VERSION, "configured",
 			  configured, "applied", applied, "routes", routes_state(&w->routes),
-			  "kernel_tables", tables_state(&g->config));
+			  "kernel_tables", tables_state(&g->config), "drains", draining_state(g));
 	text = state ? json_dumps(state, JSON_INDENT(1)) : NULL;
 	json_decref(state);
 	return text;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 #include "gateway_change.h"
+#include "gateway_drain.h"
 
 /* Of one update; a table of 100,000 routes that is withdrawn is one piece of news. */
 #define ROUTES_TOLD 1000
@@ -107,6 +108,32 @@ void monitor_health(struct gateway *g, const struct gateway_tunnel *t, enum tunn
 				     address_format(&t->health.destination, to), "was",
 				     tunnel_health_name(was), "state",
 				     tunnel_health_name(t->health.state)));
+}
+
+static const char *connection_of(const struct gateway *g, uint32_t tunnel)
+{
+	const struct gateway_tunnel *t = gateway_tunnel(g, tunnel);
+
+	return t ? g->config.connections[t->connection].name : NULL;
+}
+
+void monitor_drain(struct gateway *g, const char *change, uint32_t tunnel, unsigned moved,
+		   unsigned buckets)
+{
+	if (heard(g))
+		publish(g, json_pack("{s:s, s:s, s:s, s:s?, s:I, s:I}", "event", "drain", "change",
+				     change, "tunnel", draining_name(g, tunnel), "connection",
+				     connection_of(g, tunnel), "moved", (json_int_t)moved,
+				     "buckets", (json_int_t)buckets));
+}
+
+void monitor_return(struct gateway *g, uint32_t tunnel, unsigned moved, unsigned waiting)
+{
+	if (heard(g))
+		publish(g,
+			json_pack("{s:s, s:s, s:s?, s:I, s:I}", "event", "return", "tunnel",
+				  draining_name(g, tunnel), "connection", connection_of(g, tunnel),
+				  "moved", (json_int_t)moved, "waiting", (json_int_t)waiting));
 }
 
 void monitor_alarm(struct gateway *g, const char *text, bool raised)

@@ -3,14 +3,15 @@
 #include <string.h>
 #include "gateway_audit.h"
 #include "gateway_change.h"
+#include "gateway_drain.h"
 
 static const struct {
 	const char *name;
 	json_t *(*answer)(struct gateway *g, const json_t *request);
 } commands[] = {
-	{ "apply", change_apply },   { "plan", plan_request },	 { "confirm", change_confirm },
-	{ "audit", audit_request },  { "route", route_request }, { "rollback", change_rollback },
-	{ "export", change_export },
+	{ "apply", change_apply },   { "plan", plan_request },	   { "confirm", change_confirm },
+	{ "audit", audit_request },  { "route", route_request },   { "rollback", change_rollback },
+	{ "export", change_export }, { "tunnel", tunnel_request },
 };
 
 json_t *answer_request(const json_t *request, bool *subscribe, void *context)

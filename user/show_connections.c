@@ -3,6 +3,7 @@
  * Connections, and the groups that their routes go to.
  */
 #include "core/ecmp.h"
+#include "gateway_drain.h"
 #include "show_internal.h"
 
 struct liveness connection_liveness(const struct gateway *g, size_t connection)
@@ -33,11 +34,14 @@ static json_t *connection_tunnels(const struct gateway *g, size_t connection)
 {
 	json_t *list = json_array();
 
-	for (size_t k = 0; k < g->config.connections[connection].tunnel_count; k++)
-		json_array_append_new(
-			list, json_pack("{s:s, s:b}", "name",
-					g->config.connections[connection].tunnels[k].name, "up",
-					g->tunnels[connection * TUNNELS_PER_CONNECTION + k].live));
+	for (size_t k = 0; k < g->config.connections[connection].tunnel_count; k++) {
+		const struct gateway_tunnel *t =
+			&g->tunnels[connection * TUNNELS_PER_CONNECTION + k];
+
+		json_array_append_new(list, json_pack("{s:s, s:b, s:o}", "name",
+						      gateway_tunnel_config(g, t)->name, "up",
+						      t->live, "drain", draining_json(g, t->id)));
+	}
 	return list;
 }
 
@@ -75,9 +79,10 @@ static json_t *group_members(const struct gateway *g, const struct group_entry *
 		const struct gateway_tunnel *t = gateway_tunnel(g, m->tunnel);
 
 		json_array_append_new(
-			list, json_pack("{s:o, s:I, s:b, s:I}", "tunnel",
+			list, json_pack("{s:o, s:I, s:b, s:b, s:I}", "tunnel",
 					text_or_null(tunnel_name(g, m->tunnel)), "weight",
-					(json_int_t)m->weight, "live", t && t->live, "buckets",
+					(json_int_t)m->weight, "live", t && t->live, "drained",
+					draining_order(m->tunnel, g) != 0, "buckets",
 					(json_int_t)ecmp_count(&e->place.content, m->tunnel)));
 	}
 	return list;
@@ -93,8 +98,9 @@ json_t *show_groups(struct gateway *g, const json_t *request)
 
 		if (e->used)
 			json_array_append_new(list,
-					      json_pack("{s:I, s:I, s:o}", "id", (json_int_t)i,
-							"routes", (json_int_t)e->routes, "members",
+					      json_pack("{s:I, s:I, s:I, s:o}", "id", (json_int_t)i,
+							"routes", (json_int_t)e->routes, "waiting",
+							(json_int_t)e->place.waiting, "members",
 							group_members(g, e)));
 	}
 	return list;

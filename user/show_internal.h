@@ -25,6 +25,9 @@ const char *tunnel_name(const struct gateway *g, uint32_t id);
 const char *attachment_name(const struct gateway *g, int position);
 const char *connection_attachment_name(const struct gateway *g, size_t connection);
 
+/* The answer to a tunnel's name that is none. */
+json_t *unknown_tunnel(const struct config *c, const char *name);
+
 /* ---- drops ---- */
 
 extern const struct reason_info {

@@ -204,7 +204,7 @@ static json_t *preview_json(const struct outlook *o)
 	return result;
 }
 
-static json_t *unknown_tunnel(const struct config *c, const char *name)
+json_t *unknown_tunnel(const struct config *c, const char *name)
 {
 	const char *best = NULL;
 	char text[QUOTED_LEN];

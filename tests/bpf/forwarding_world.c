@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include "forwarding_world.h"
 #include "gateway_change.h"
+#include "gateway_drain.h"
 
 #define BPFFS "/sys/fs/bpf"
 
@@ -66,6 +67,34 @@ void monitor_route(struct gateway *g, const struct fib_table *t, const struct pr
 		   const struct fib_answer *was, const struct fib_answer *now)
 {
 	(void)g, (void)t, (void)p, (void)was, (void)now;
+}
+
+/* Nothing is drained, nothing is gated. */
+uint64_t draining_order(uint32_t tunnel, const void *gateway)
+{
+	(void)tunnel, (void)gateway;
+	return 0;
+}
+
+bool draining_waits(uint32_t from, uint32_t to, const void *gateway)
+{
+	(void)from, (void)to, (void)gateway;
+	return false;
+}
+
+void draining_returned(struct gateway *g, uint32_t tunnel)
+{
+	(void)g, (void)tunnel;
+}
+
+void draining_group_made(struct gateway *g, uint32_t group)
+{
+	(void)g, (void)group;
+}
+
+void draining_follow(struct gateway *g)
+{
+	(void)g;
 }
 
 /* ---- the world ---- */

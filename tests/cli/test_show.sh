@@ -43,7 +43,7 @@ shows "tunnels line up, shares are per connection" show tunnels <<'END'
 TUNNEL    CONNECTION  STATE        SINCE  FLAPS  DEVICE   REMOTE            IN       OUT  IN/s     OUT/s   LOST  SHARE OUT                WHY
 dc-1-1    dc-1        up           3h12m      0  xfrm101  203.0.113.10  1000 B  1.00 GiB   0 B  1.00 MiB      0  ████████████░░░░  75.0%
 dc-1-2    dc-1        down           42s      3  xfrm102  203.0.113.11     0 B   341 MiB     -         -  12.3k  ████░░░░░░░░░░░░  25.0%  no outbound policy (DELPOLICY)
-branch-1  branch      negotiating      -      0  tun0     -                0 B       0 B     -         -      0  ░░░░░░░░░░░░░░░░   0.0%
+branch-1  branch      negotiating      -      0  tun0     -                0 B       0 B     -         -      0  ░░░░░░░░░░░░░░░░   0.0%  being drained: 57 buckets in use, what is left moves in 4m31s
 END
 
 shows "each tunnel in full: what an SA is for, what will end it, what it dropped" show tunnels -d <<'END'
@@ -74,6 +74,7 @@ dc-1-2  down for 42s, by DELPOLICY: no outbound policy; went down 3 times
   no SA
 
 branch-1  negotiating for -, by -
+  being drained: 57 buckets in use, what is left moves in 4m31s
   - → -, device tun0, if_id 201
   connection branch, MTU 1400, weight 1
   in  0 packets, 0 B
@@ -237,6 +238,16 @@ asked "a route of a table to an attachment" \
 asked "a blackhole of a table goes" \
 	'{"action": "delete", "blackhole": true, "command": "route", "prefix": "10.9.0.0/16", "table": "main"}' \
 	route delete 10.9.0.0/16 blackhole --table main
+asked "a drain, with the daemon's own times" \
+	'{"action": "drain", "command": "tunnel", "tunnel": "dc-1-1"}' tunnel drain dc-1-1
+asked "a drain, with others" \
+	'{"action": "drain", "command": "tunnel", "deadline_s": 5400.0, "idle_s": 1.5, "tunnel": "dc-1-1"}' \
+	tunnel drain --deadline 90m dc-1-1 --idle=1500ms
+asked "a drain at once" '{"action": "drain", "command": "tunnel", "deadline_s": 0.0, "tunnel": "a"}' tun drain a --deadline 0
+asked "the end of a drain" '{"action": "undrain", "command": "tunnel", "tunnel": "dc-1-1"}' tunnel undrain dc-1-1
+shows "a drain says what it waits for" tunnel drain dc-1-1 <<'END'
+tunnel dc-1-1 is being drained: 1 bucket in use, what is left moves in 5m00s
+END
 for words in "dc-1" "dc-1 10.0.0.0/8 via vpc-a" "--table main 10.0.0.0/8" "--table main 10.0.0.0/8 via" \
 	"--table main 10.0.0.0/8 blackhole metric" "--table main 10.0.0.0/8 blackhole metric -1" \
 	"--table main 10.0.0.0/8 blackhole metric 4294967296" "--table main 10.0.0.0/8 via a metric 1 b"; do

@@ -52,12 +52,20 @@ refuses "explain port 65536" 2 "explain: '65536' is not a port (0 to 65535)" \
 refuses "explain icmp with ports" 2 "explain: protocol icmp has no ports" \
 	explain --in a 10.0.0.1 10.0.0.2 icmp 1 2
 
+refuses "a tunnel, and nothing to do with it" 2 "tunnel what? drain|undrain ..." tunnel
+refuses "drain nothing" 2 "too few arguments; usage: drain [--deadline TIME] [--idle TIME] TUNNEL" tunnel drain
+refuses "undrain with a deadline" 2 "undrain has no option --deadline" tunnel undrain --deadline 5m a
+for time in 5 -5s 5d 1.5h s '' 5ms5 99999999999999999999s; do
+	refuses "drain until '$time'" 2 "'$time' is not a time such as 90s, 5m or 1h" tunnel drain --deadline "$time" a
+done
+refuses "drain with no idle time" 2 "'x' is not a time such as 90s, 5m or 1h" tunnel drain --idle x a
+
 run
 same "no command: usage on stderr" "2 usage: espalier [-j] [-s SOCKET] COMMAND ..." "$code $out$(head -1 <<<"$err")"
 run --help
 same "--help: usage on stdout" "0 usage: espalier [-j] [-s SOCKET] COMMAND ..." "$code $(head -1 <<<"$out")$err"
 for command in check status show 'show tunnels' 'show connections' 'show attachments' 'show routes' \
-	'show bgp' 'show groups' 'show drops' 'show drift' audit explain version; do
+	'show bgp' 'show groups' 'show drops' 'show drift' 'tunnel drain' 'tunnel undrain' audit explain version; do
 	# shellcheck disable=SC2086 # words
 	run $command --help
 	same "$command --help" "0 usage: espalier [-j] [-s SOCKET] $command" \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A stream of numbered packets through a gateway: at a steady rate into a packet socket, out of TUN
- * devices. Tells what was lost, doubled, or took another way than its flow had taken before.
+ * devices. Tells what was lost, doubled, took another way than its flow had taken before, or came
+ * after a later one of its flow.
  *
  *   stream IFNAME RATE SECONDS DESTINATION FD...
  *
@@ -51,7 +52,8 @@ struct stream {
 	uint32_t sent, refused;
 	uint8_t *seen; /* bit by number */
 	int way[FLOWS];
-	uint32_t received, doubled, moved, foreign;
+	uint32_t last[FLOWS]; /* number */
+	uint32_t received, doubled, moved, late, foreign;
 };
 
 static uint64_t now_ns(void)
@@ -178,6 +180,8 @@ static void take(struct stream *s, int way, const uint8_t *data, ssize_t len)
 	if (s->way[flow] >= 0 && s->way[flow] != way)
 		s->moved++;
 	s->way[flow] = way;
+	s->late += number < s->last[flow];
+	s->last[flow] = number;
 }
 
 static bool receive(struct stream *s)
@@ -225,8 +229,8 @@ static int run(struct stream *s)
 	for (uint32_t i = 0; i < s->sent; i++)
 		lost += !(s->seen[i / 8] & (1 << i % 8));
 	printf("{\"sent\": %u, \"received\": %u, \"lost\": %u, \"doubled\": %u, \"moved\": %u, "
-	       "\"foreign\": %u, \"refused\": %u}\n",
-	       s->sent, s->received, lost, s->doubled, s->moved, s->foreign, s->refused);
+	       "\"late\": %u, \"foreign\": %u, \"refused\": %u}\n",
+	       s->sent, s->received, lost, s->doubled, s->moved, s->late, s->foreign, s->refused);
 	return 0;
 }
 

@@ -381,7 +381,8 @@ static void a_plan_leaves_out_a_setting(void **state)
 static const char everything[] =
 	"gateway: { secrets: '/etc/other: place', on_no_route: pass, flow_hash: symmetric, limits: "
 	"none, "
-	"hold_down: 2s, damping: { half_life: 5s, suppress: 1500, reuse: 999, max: 61s } }\n"
+	"hold_down: 2s, return_idle: 200ms, return_within: 1s, damping: { half_life: 5s, suppress: "
+	"1500, reuse: 999, max: 61s } }\n"
 	"transit_router:\n"
 	"  tables:\n"
 	"    'on': { learn: [vpc-a, line, '1'], transit: true, routes: [\n"

@@ -41,7 +41,7 @@ static void assert_mark(struct mark mark, unsigned line, unsigned column)
 static void the_shipped_example_has_errors(void **state)
 {
 	static const char *const want =
-		"65:13: warning: static ECMP routes, what it sends takes one tunnel and the two "
+		"67:13: warning: static ECMP routes, what it sends takes one tunnel and the two "
 		"directions differ; prefer bgp [S23 S24 S25]";
 	struct checked k = check_file("examples/espalier.yaml");
 
@@ -115,6 +115,8 @@ static void a_default_is_not_what_the_manual_says(void **state)
 	assert_int_equal(c->gateway.audit_s, 30);
 	assert_int_equal(c->gateway.fpm.port, 2620);
 	assert_int_equal(c->gateway.fpm.quiet_s, 5);
+	assert_int_equal(c->gateway.return_idle_ms, 0);
+	assert_int_equal(c->gateway.return_within_ms, 300000);
 	assert_false(c->tables[0].transit);
 	assert_int_equal(c->attachments[0].mtu, 0);
 	assert_int_equal(c->attachments[0].xdp, XDP_AUTO);
@@ -167,6 +169,8 @@ static void check_router(const struct config *c)
 	assert_address(&c->gateway.fpm.address, "::1");
 	assert_int_equal(c->gateway.fpm.port, 2621);
 	assert_int_equal(c->gateway.fpm.quiet_s, 7);
+	assert_int_equal(c->gateway.return_idle_ms, 1500);
+	assert_int_equal(c->gateway.return_within_ms, 600000);
 	assert_true(c->tables[0].transit);
 	assert_int_equal(c->tables[0].routes[0].metric, 7);
 	assert_prefix(&c->tables[0].routes[1].destination.prefix, "fd00:9::/32");
@@ -437,6 +441,30 @@ static void a_duration_is_read_in_the_wrong_unit(void **state)
 		if (k.findings.count != (rows[i].ms < 0) ||
 		    (int)k.config.gateway.hold_down_ms != (rows[i].ms < 0 ? 300 : rows[i].ms))
 			fail_msg("'%s' gives %u", rows[i].text, k.config.gateway.hold_down_ms);
+		checked_free(&k);
+	}
+}
+
+static void a_gate_is_off_or_a_time_that_use_can_tell(void **state)
+{
+	static const struct {
+		const char *text;
+		int ms; /* -1: refused */
+	} rows[] = {
+		{ "off", 0 },	 { "200ms", 200 }, { "3600s", 3600000 }, { "199ms", -1 },
+		{ "3601s", -1 }, { "0", -1 },	   { "on", -1 },	 { "[]", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char text[128];
+		struct checked k;
+
+		snprintf(text, sizeof(text), "gateway: { return_idle: %s }", rows[i].text);
+		k = check_text(text);
+		if (k.findings.count != (rows[i].ms < 0) ||
+		    (int)k.config.gateway.return_idle_ms != (rows[i].ms < 0 ? 0 : rows[i].ms))
+			fail_msg("'%s' gives %u", rows[i].text, k.config.gateway.return_idle_ms);
 		checked_free(&k);
 	}
 }
@@ -930,6 +958,7 @@ int main(void)
 		cmocka_unit_test(a_boolean_is_taken_for_another),
 		cmocka_unit_test(a_number_is_read_as_yaml_would),
 		cmocka_unit_test(a_duration_is_read_in_the_wrong_unit),
+		cmocka_unit_test(a_gate_is_off_or_a_time_that_use_can_tell),
 		cmocka_unit_test(a_timer_of_bgp_is_wrong_at_the_edges),
 		cmocka_unit_test(a_damping_that_cannot_work_is_accepted),
 		cmocka_unit_test(a_switch_is_not_off),

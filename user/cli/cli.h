@@ -25,6 +25,8 @@ enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 #define OPTION_DAEMONS	  0x400
 #define OPTION_FORMAT	  0x800
 #define OPTION_ANNOUNCE	  0x1000
+#define OPTION_DEADLINE	  0x2000
+#define OPTION_IDLE	  0x4000
 
 struct cli {
 	bool json;
@@ -33,6 +35,7 @@ struct cli {
 	json_t *down;	  /* list of what --down names, or NULL */
 	json_t *announce; /* the same of --announce */
 	const char *table, *connection, *in, *confirm, *output, *format;
+	const char *deadline, *idle;
 };
 
 struct command {
@@ -49,7 +52,8 @@ struct command {
 
 /* All of them; the nouns of some. */
 extern const struct command commands[];
-extern const struct command ecmp_commands[], show_commands[], route_commands[], render_commands[];
+extern const struct command ecmp_commands[], tunnel_commands[], show_commands[], route_commands[],
+	render_commands[];
 
 int audit_run(const struct cli *cli, const struct command *command, char **operands);
 int drift_run(const struct cli *cli, const struct command *command, char **operands);

@@ -131,6 +131,12 @@ const struct command commands[] = {
 		.nouns = route_commands,
 	},
 	{
+		.name = "tunnel",
+		.args = "drain|undrain ...",
+		.summary = "take the flows off a tunnel, gently, and give them back",
+		.nouns = tunnel_commands,
+	},
+	{
 		.name = "export",
 		.summary = "the whole running configuration as YAML, fit for apply",
 		.run = export_run,

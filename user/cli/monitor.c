@@ -59,10 +59,20 @@ static void print_health(const json_t *e)
 	       style_on(strcmp(state, "good") ? STYLE_BAD : STYLE_GOOD), state, style_off());
 }
 
+static void print_drain(const json_t *e)
+{
+	char moved[FIELD_STRLEN], left[FIELD_STRLEN];
+
+	printf("drain of tunnel %s: %s", field_string(e, "tunnel"), field_string(e, "change"));
+	if (field_count(e, "moved"))
+		printf(" %s buckets", field_text(e, "moved", moved));
+	printf(", %s in use\n", field_text(e, "buckets", left));
+}
+
 static void print_event(const json_t *e)
 {
 	const char *kind = field_string(e, "event");
-	char number[FIELD_STRLEN];
+	char number[FIELD_STRLEN], left[FIELD_STRLEN];
 
 	printf("%s ", field_string(e, "time"));
 	if (!strcmp(kind, "route"))
@@ -80,6 +90,12 @@ static void print_event(const json_t *e)
 		printf("drift: %s %s was %s: %s\n", field_string(e, "kind"),
 		       field_string(e, "object"), field_string(e, "found"),
 		       json_is_true(field(e, "repaired")) ? "repaired" : "not repaired");
+	else if (!strcmp(kind, "drain"))
+		print_drain(e);
+	else if (!strcmp(kind, "return"))
+		printf("return to tunnel %s: %s buckets moved, %s wait\n",
+		       field_string(e, "tunnel"), field_text(e, "moved", number),
+		       field_text(e, "waiting", left));
 	else if (!strcmp(kind, "lost"))
 		printf("%s\n", field_string(e, "text"));
 	else

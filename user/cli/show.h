@@ -40,6 +40,9 @@ void show_health(const json_t *tunnel);
 void cell_text(struct table *t, const json_t *item, const char *key);
 void cell_bytes(struct table *t, const json_t *item, const char *key);
 void cell_packets(struct table *t, const json_t *item, const char *key);
+/* "being drained: 57 buckets in use, what is left moves in 4m32s" */
+#define DRAIN_STRLEN 128
+const char *drain_text(const json_t *drain, char buf[DRAIN_STRLEN]);
 /* The colour of a state of a tunnel, connection or route. */
 enum style state_style(const char *state);
 /* The field "state", in its colour. */

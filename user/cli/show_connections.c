@@ -13,20 +13,23 @@ static const struct column connection_columns[] = {
 static void connection_row(struct table *t, const json_t *list, const json_t *item)
 {
 	const json_t *tunnels = field(item, "tunnels");
-	size_t up = 0;
+	size_t up = 0, drained = 0;
 
 	(void)list;
 	for (size_t i = 0; i < json_array_size(tunnels); i++) {
 		const json_t *tunnel = json_array_get(tunnels, i);
 
 		up += json_is_true(field(tunnel, "up"));
+		drained += json_is_object(field(tunnel, "drain"));
 	}
 	cell_text(t, item, "name");
 	cell_text(t, item, "attachment");
 	cell_text(t, item, "customer_gateway");
 	cell_text(t, item, "method");
 	cell_state(t, item);
-	table_cell(t, STYLE_PLAIN, "%zu of %zu", up, json_array_size(tunnels));
+	table_cell(t, drained ? STYLE_WARN : STYLE_PLAIN,
+		   drained ? "%zu of %zu, %zu drained" : "%zu of %zu", up, json_array_size(tunnels),
+		   drained);
 	cell_text(t, item, "routes");
 	cell_text(t, item, "vrf");
 	cell_text(t, item, "kernel_table");

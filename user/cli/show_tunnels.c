@@ -49,10 +49,13 @@ static void cell_why(struct table *t, const json_t *item)
 {
 	const char *missing = json_string_value(field(item, "missing"));
 	const char *cause = json_string_value(field(item, "cause"));
+	char text[DRAIN_STRLEN];
 	const char *use = use_text(item);
 
 	if (use)
 		table_cell(t, STYLE_WARN, "%s", use);
+	else if (json_is_object(field(item, "drain")))
+		table_cell(t, STYLE_WARN, "%s", drain_text(field(item, "drain"), text));
 	else if (strcmp(field_string(item, "state"), "up") == 0 || !cause)
 		table_cell(t, STYLE_DIM, "%s", missing ? missing : "");
 	else if (missing)
@@ -177,6 +180,9 @@ static int tunnel_details(const json_t *item)
 	print_use(item);
 	print_damping(item);
 	show_health(item);
+	if (json_is_object(field(item, "drain")))
+		printf("  %s%s%s\n", style_on(STYLE_WARN),
+		       drain_text(field(item, "drain"), (char[DRAIN_STRLEN]){ 0 }), style_off());
 	print_place(item);
 	print_traffic(item, "in");
 	print_traffic(item, "out");

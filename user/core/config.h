@@ -28,6 +28,7 @@
 #define DEFAULT_DAMPING_REUSE	   1000u
 #define DEFAULT_DAMPING_MAX_MS	   300000u
 #define DEFAULT_AUDIT_S		   30u
+#define DEFAULT_RETURN_WITHIN_MS   300000u
 #define DEFAULT_HEALTH_INTERVAL_MS 3000u
 #define DEFAULT_HEALTH_RETRIES	   3u
 #define DEFAULT_KEEPALIVE_S	   10u
@@ -247,6 +248,8 @@ struct config_gateway {
 	struct mark damping_mark;
 	uint32_t audit_s; /* between two audits; 0: off */
 	struct config_fpm fpm;
+	uint32_t return_idle_ms; /* buckets that are to move back wait to be idle so long; 0: off */
+	uint32_t return_within_ms; /* at most */
 };
 
 struct config {

@@ -146,7 +146,7 @@ struct host_plan {
 /* What the host said, by position in the configuration (io: host_facts_read()). */
 struct host_tunnel_fact {
 	char underlay[DEVICE_NAME_LEN]; /* device that owns local_address; "": none, yet */
-	bool down; /* not live: not used by the slow path as long as another one is */
+	bool down; /* not live, or drained: not used by the slow path as long as another one is */
 };
 
 struct host_attachment_fact {

@@ -187,4 +187,6 @@ void gateway_differs(struct differences *d, const struct config_gateway *was,
 		     damping_format(&is->damping, b));
 	number_differs(d, "audit", was->audit_s, is->audit_s);
 	fpm_differs(d, &was->fpm, &is->fpm);
+	number_differs(d, "return_idle", was->return_idle_ms, is->return_idle_ms);
+	number_differs(d, "return_within", was->return_within_ms, is->return_within_ms);
 }

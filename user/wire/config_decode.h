@@ -82,7 +82,7 @@ decode_fn decode_list;	  /* [{…}] → array of structs */
 /* config_values.c */
 decode_fn decode_number, decode_asn, decode_bool, decode_word;
 /* Into ms, into s; the range is of the same unit. */
-decode_fn decode_duration, decode_seconds, decode_seconds_or_off;
+decode_fn decode_duration, decode_duration_or_off, decode_seconds, decode_seconds_or_off;
 decode_fn decode_text, decode_name, decode_reference, decode_references;
 
 /* config_addresses.c */

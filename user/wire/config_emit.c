@@ -60,6 +60,8 @@ static void put_gateway(struct emitter *e, const struct config_gateway *g)
 	else
 		key_word(e, "audit", "off");
 	put_fpm(e, &g->fpm);
+	key_duration(e, "return_idle", g->return_idle_ms, 0);
+	key_duration(e, "return_within", g->return_within_ms, DEFAULT_RETURN_WITHIN_MS);
 	end_mapping(e);
 }
 

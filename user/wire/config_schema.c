@@ -73,6 +73,10 @@ static const struct field gateway_fields[] = {
 	  .initial = DEFAULT_AUDIT_S },
 	{ "fpm", decode_mapping, VALUE(struct config_gateway, fpm),
 	  MARK(struct config_gateway, fpm.mark), .schema = &fpm_schema },
+	{ "return_idle", decode_duration_or_off, VALUE(struct config_gateway, return_idle_ms),
+	  RANGE(200, 3600000) },
+	{ "return_within", decode_duration, VALUE(struct config_gateway, return_within_ms),
+	  RANGE(1000, 86400000), .initial = DEFAULT_RETURN_WITHIN_MS },
 	END,
 };
 

@@ -297,9 +297,23 @@ static void decode_time(struct decoder *d, const struct field *f, yaml_node_t *n
 		store_number(f, base, value / ms);
 }
 
+static bool is_off(const yaml_node_t *node)
+{
+	return node->type == YAML_SCALAR_NODE &&
+	       !strcmp((const char *)node->data.scalar.value, "off");
+}
+
 void decode_duration(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
 {
 	decode_time(d, f, node, base, "ms", 1);
+}
+
+void decode_duration_or_off(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
+{
+	if (is_off(node))
+		store_number(f, base, 0);
+	else
+		decode_duration(d, f, node, base);
 }
 
 void decode_seconds(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
@@ -309,7 +323,7 @@ void decode_seconds(struct decoder *d, const struct field *f, yaml_node_t *node,
 
 void decode_seconds_or_off(struct decoder *d, const struct field *f, yaml_node_t *node, void *base)
 {
-	if (node->type == YAML_SCALAR_NODE && !strcmp((const char *)node->data.scalar.value, "off"))
+	if (is_off(node))
 		store_number(f, base, 0);
 	else
 		decode_seconds(d, f, node, base);
