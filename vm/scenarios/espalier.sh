@@ -65,7 +65,14 @@ espalier_cleanup() {
 
 espalier() { in_ns gateway "$espalier_build/espalier" --socket "$espalier_socket" "$@"; }
 
-espalier_tunnel() { printf 'dc-1-%d\n' $((${1#t} + 1)); } # t0 → dc-1-1
+# strongSwan's name of a tunnel to Espalier's: t0 → dc-1-1. Others are called alike by both.
+espalier_tunnel() # NAME
+{
+	case $1 in
+	t[01]) printf 'dc-1-%d\n' $((${1#t} + 1)) ;;
+	*) printf '%s\n' "$1" ;;
+	esac
+}
 
 # Does a jq condition hold for what espalier shows?
 espalier_shows() # CONDITION COMMAND…

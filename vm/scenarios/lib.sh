@@ -28,10 +28,14 @@ ground_namespaces=(vpc gateway dc-gateway dc)
 ground_underlay=(dc-gateway eth0) # namespace and device of its far end
 ground_if_ids_gateway=(101 102)
 ground_if_ids_dc=(201 202)
+# Between these addresses ESP and IKE may pass.
+ground_underlay_hosts=(192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.4)
 # Of charon and swanctl; the smallest set of Debian's strong ones that also OpenSSL-less builds know.
 ground_ike_proposal=aes128gcm16-prfsha256-ecp256
 ground_esp_proposal=aes128gcm16-ecp256
 
+# shellcheck source=vm/scenarios/home.sh
+. "$ground_source/vm/scenarios/home.sh"
 # shellcheck source=vm/scenarios/strongswan.sh
 . "$ground_source/vm/scenarios/strongswan.sh"
 # shellcheck source=vm/scenarios/traffic.sh
@@ -289,7 +293,7 @@ topology_down() {
 		ip netns del "$ns" 2>/dev/null || true
 		rm -f "$ground_state/netns.$ns"
 	done
-	rm -rf "$ground_state/swan"
+	rm -rf "${ground_state:?}/home"
 }
 
 # ---- processes ------------------------------------------------------------------------------------------------------

@@ -71,34 +71,45 @@ TEXT
 	printf '}\n'
 }
 
-# Starts charon in the namespace with a /run and an /etc/swanctl of its own, so that two live on one machine.
-# With a FILE, its connections are loaded instead of those of swanctl_conf.
+# Starts charon in the namespace's home (home.sh), so that two live on one machine. With a FILE, its connections are loaded
+# instead of those of swanctl_conf; strongswan_rendered_up takes what Espalier rendered.
 strongswan_up() # NAMESPACE [FILE]
 {
-	local ns=$1 file=${2:-} dir=$ground_state/swan/$1
-	mkdir -p "$dir/swanctl/conf.d"
-	chmod 0700 "$dir" "$dir/swanctl"
-	: >"$dir/swanctl/options.conf"
+	local ns=$1 file=${2:-} dir
+	home_up "$ns" || return 1
+	dir=$(home_directory "$ns" swanctl)
+	: >"$dir/options.conf"
 	if [ -n "$file" ]; then
-		cp "$file" "$dir/swanctl/swanctl.conf"
+		cp "$file" "$dir/swanctl.conf"
 	else
-		swanctl_conf "$ns" >"$dir/swanctl/swanctl.conf"
+		swanctl_conf "$ns" >"$dir/swanctl.conf"
 	fi
-	chmod 0600 "$dir/swanctl/swanctl.conf"
-	cat >"$dir/swanctl/strongswan.conf" <<TEXT
+	chmod 0600 "$dir/swanctl.conf"
+	strongswan_conf 'install_routes = no' 'install_virtual_ip = no' 'interfaces_use = eth0' \
+		'plugins {' 'kernel-netlink {' 'roam_events = no' '}' '}' 'include options.conf' >"$dir/strongswan.conf"
+	strongswan_start "$ns"
+}
+
+# The same with files that are in the home's /etc/swanctl already, as `espalier render` names them.
+strongswan_rendered_up() # NAMESPACE
+{
+	local ns=$1 dir
+	dir=$(home_directory "$ns" swanctl)
+	printf 'include espalier.conf\n' >"$dir/swanctl.conf"
+	strongswan_conf >"$dir/strongswan.conf"
+	printf 'include charon-espalier.conf\n' >>"$dir/strongswan.conf"
+	strongswan_start "$ns"
+}
+
+# strongswan.conf, with LINES of charon's section.
+strongswan_conf() # [LINE…]
+{
+	cat <<TEXT
 charon {
 	# Only what is needed: the many plugins of a default installation take 20 s to load under emulation, and bypass-lan
 	# among them would exempt every connected prefix, the VPC's included, from IPsec.
 	load = random nonce openssl aes sha2 hmac gcm kdf kernel-netlink socket-default vici
-	install_routes = no
-	install_virtual_ip = no
-	interfaces_use = eth0
-	plugins {
-		kernel-netlink {
-			roam_events = no
-		}
-	}
-	include options.conf
+	$(printf '%s\n' "$@")
 }
 charon-systemd {
 	journal {
@@ -114,25 +125,13 @@ charon-systemd {
 	}
 }
 TEXT
-	if ! process_alive "swan-home-$ns"; then
-		# The home outlives charon: after a kill -9 the next one finds what the last one left, as on a real machine.
-		rm -f "$dir/swanctl/ready"
-		# shellcheck disable=SC2016 # expanded by the inner shell
-		process_start "swan-home-$ns" "$ns" unshare --mount --propagation private bash -euc '
-			mount --bind "$1/swanctl" /etc/swanctl
-			mount -t tmpfs -o mode=0755 run /run
-			touch /etc/swanctl/ready
-			exec sleep infinity' home "$dir"
-		wait_for 20 "the mount namespace of strongSwan in $ns" test -e "$dir/swanctl/ready" || return 1
-	fi
-	strongswan_start "$ns"
 }
 
-# Starts charon in the home that strongswan_up made and loads the connections; also after strongswan_stop or a kill.
+# Starts charon in the home, whose configuration is there, and loads the connections; also after strongswan_stop or a kill.
 strongswan_start() # NAMESPACE
 {
 	local ns=$1 home
-	home=$(process_pid "swan-home-$ns") || { complain "strongswan_up $ns comes first"; return 1; }
+	home=$(home_of "$ns") || return 1
 	in_swan "$ns" rm -f /run/charon.vici
 	process_start "charon-$ns" "$ns" nsenter --target "$home" --mount -- \
 		env STRONGSWAN_CONF=/etc/swanctl/strongswan.conf charon-systemd
@@ -149,7 +148,7 @@ strongswan_start() # NAMESPACE
 # Changes the connections for negotiations to come: OPTIONS as of swanctl_conf, none for those of the start.
 swanctl_change() # NAMESPACE [CONNECTION_OPTIONS [CHILD_OPTIONS]]
 {
-	swanctl_conf "$@" >"$ground_state/swan/$1/swanctl/swanctl.conf"
+	swanctl_conf "$@" >"$(home_directory "$1" swanctl)/swanctl.conf"
 	swanctl_in "$1" --load-conns >"$ground_output/swanctl-load-$1.log" 2>&1 || {
 		cat "$ground_output/swanctl-load-$1.log" >&2
 		return 1
@@ -160,7 +159,7 @@ swanctl_change() # NAMESPACE [CONNECTION_OPTIONS [CHILD_OPTIONS]]
 # when they are needed, others when charon starts.
 charon_change() # NAMESPACE [OPTIONS]
 {
-	printf '%s\n' "${2:-}" >"$ground_state/swan/$1/swanctl/options.conf"
+	printf '%s\n' "${2:-}" >"$(home_directory "$1" swanctl)/options.conf"
 	swanctl_in "$1" --reload-settings >/dev/null
 }
 
@@ -180,10 +179,9 @@ strongswan_stop() # NAMESPACE [SIGNAL]
 # Runs a command where strongSwan of the namespace lives: its network, its /run, its /etc/swanctl.
 in_swan() # NAMESPACE COMMAND…
 {
-	local ns=$1 pid
+	local ns=$1
 	shift
-	pid=$(process_pid "swan-home-$ns") || { complain "strongSwan was not started in $ns"; return 1; }
-	nsenter --target "$pid" --mount --net -- env STRONGSWAN_CONF=/etc/swanctl/strongswan.conf "$@"
+	in_home "$ns" env STRONGSWAN_CONF=/etc/swanctl/strongswan.conf "$@"
 }
 
 swanctl_in() # NAMESPACE ARGUMENT…

@@ -232,7 +232,9 @@ capture_holds() # NAME FILTER: while it runs
 # ICMPv6 neighbour discovery with the hop limit it must have, MLD (which has a hop-by-hop header in front).
 # Addresses count: UDP to port 4500 from a VPC address is a leak, not IKE.
 capture_sealed_filter() {
-	local hosts='(src host 192.0.2.1 or src host 192.0.2.2 or src host 192.0.2.3 or src host 192.0.2.4)'
+	local hosts
+	hosts=$(printf ' or src host %s' "${ground_underlay_hosts[@]}")
+	hosts="(${hosts# or })"
 	hosts+=" and ${hosts//src/dst}"
 	printf '%s' "(arp) or (ip proto 50 and $hosts) or" \
 		" (ip and udp and (port 500 or port 4500) and $hosts) or" \
