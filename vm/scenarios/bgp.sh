@@ -36,7 +36,7 @@ nothing_but_esp() {
 	done
 }
 
-[ $# -gt 0 ] || set -- routes quota storm losses bird
+[ $# -gt 0 ] || set -- routes
 bgp_ground_up
 for ns in "${underlays[@]}"; do
 	capture_start "underlay-$ns" "$ns" eth0
