@@ -33,6 +33,7 @@ static const struct option long_options[] = {
 	{ "output", required_argument, NULL, OWN_OPTION + OPTION_OUTPUT },
 	{ "details", no_argument, NULL, OWN_OPTION + OPTION_DETAILS },
 	{ "down", required_argument, NULL, OWN_OPTION + OPTION_DOWN },
+	{ "check", no_argument, NULL, OWN_OPTION + OPTION_CHECK },
 	{ "format", required_argument, NULL, OWN_OPTION + OPTION_FORMAT },
 	{ "announce", required_argument, NULL, OWN_OPTION + OPTION_ANNOUNCE },
 	{ "daemons", no_argument, NULL, OWN_OPTION + OPTION_DAEMONS },
@@ -250,6 +251,8 @@ static int dispatch(const struct line *line, const struct command *list, char **
 		return run(line, command, words + 1);
 	if (words[1])
 		return dispatch(line, command->nouns, words + 1);
+	if (!line->help && command->run)
+		return run(line, command, words + 1);
 	if (!line->help)
 		return cli_fail(&line->cli, EXIT_USAGE, "%s what? %s", command->name,
 				command->args);

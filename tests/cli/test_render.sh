@@ -69,6 +69,49 @@ run render peer dc-1 --output "$output" "$file"
 same "without BGP there is nothing for FRR" "0 0" "$code $(grep -cE 'frr|daemons' <<<"$out")"
 rm -r "$output"
 
+# ---- what runs ----
+# Recordings of the real programs stand in for them; which differences count is test_running.c's matter.
+running=tests/unit/data/running
+design=tests/unit/data/design.yaml
+says() { # PROGRAM STATUS FILE [SED]: what it will say
+	printf '#!/bin/sh\necho "$@" >"%s"\nsed "%s" "%s"\nexit %d\n' "$work/asked" "${4:-}" "$PWD/$3" "$2" >"$work/$1"
+	chmod +x "$work/$1"
+}
+export ESPALIER_VTYSH="$work/vtysh --vty_socket /run/frr-gateway" ESPALIER_BIRDC=$work/birdc ESPALIER_SWANCTL=$work/swanctl
+says vtysh 0 $running/design.frr
+says birdc 0 $running/design.bird
+says swanctl 0 $running/design.swanctl
+for program in swanctl frr bird; do
+	run render --check $program $design
+	same "$program runs what is rendered" "0 $program: what runs is what is rendered" "$code $out$err"
+done
+run render frr --check $design
+same "vtysh is asked with the words that were set" "--vty_socket /run/frr-gateway -c show running-config" "$(cat "$work/asked")"
+says vtysh 0 $running/design.frr 's/timers 10 30/timers 3 9/'
+run render --check frr $design
+same "FRR runs something else" "1 frr: 4 differences (- rendered and not running, + running and not rendered)
+  router bgp 45104 vrf vrf1001
+-     neighbor 169.254.10.2 timers 10 30
+-     neighbor 169.254.11.2 timers 10 30
++     neighbor 169.254.10.2 timers 3 9
++     neighbor 169.254.11.2 timers 3 9" "$code $out$err"
+run -j render --check frr $design
+same "-j" '1 false {"context":"router bgp 45104 vrf vrf1001","line":"neighbor 169.254.10.2 timers 10 30","rendered":true}' \
+	"$code $(jq -c '.frr.same, .frr.differences[0]' <<<"$out" | paste -sd' ')"
+printf '#!/bin/sh\necho "Exiting: failed to connect to any daemons." >&2\nexit 1\n' >"$work/vtysh"
+run render --check frr $design
+same "FRR does not answer" \
+	"2 espalier: frr: vtysh failed with status 1 ('Exiting: failed to connect to any daemons.'); is FRR running?" "$code $out$err"
+ESPALIER_BIRDC=$work/nowhere run render --check bird $design
+same "there is no BIRD" "2 espalier: bird: birdc cannot be run: No such file or directory; ESPALIER_BIRDC names another command" "$code $err"
+sed 's/if_id: 102/if_id: 101/' $design >"$work/broken.yaml"
+run render --check frr "$work/broken.yaml"
+same "a configuration with errors: nobody can tell" "2 " "$code $out"
+run render --check
+same "without a name: the default file, which is not there" "2 " "$code $out"
+run render frr --strict $design
+same "an option of others" "2 espalier: frr has no option --strict" "$code $err"
+
 # ---- what is refused ----
 bgp | sed 's/^    bgp: {}/    bgp: {}\n    vrf: false\n    table: 65536/' >"$work/plain.yaml"
 run render frr "$work/plain.yaml"

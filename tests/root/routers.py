@@ -10,6 +10,7 @@ is rendered for them, and that sessions and routes come of it.
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -89,15 +90,14 @@ exec sleep infinity"""
 
     # ---- FRR ----
 
-    def frr_start(self, conf, bfd=True, retain=0):
+    def frr_start(self, conf, daemons):
+        """As frrinit.sh does it, with what is rendered for /etc/frr/daemons."""
         self.put("/etc/frr/frr.conf", conf)
         self.put("/etc/frr/vtysh.conf", "")
-        common = ["-d", "-A", "127.0.0.1"]
-        self.start(f"{FRR}/mgmtd", *common)
-        self.start(f"{FRR}/zebra", *common, *(["-K", str(retain)] if retain else []))
-        self.start(f"{FRR}/bgpd", *common)
-        if bfd:
-            self.start(f"{FRR}/bfdd", *common)
+        options = dict(re.findall(r'^(\w+)_options="(.*)"$', daemons, re.M))
+        enabled = re.findall(r"^(\w+d)=yes$", daemons, re.M)
+        for daemon in ["mgmtd", "zebra", *enabled]:
+            self.start(f"{FRR}/{daemon}", "-d", *options[daemon].split())
         self.run("vtysh", "-b")
 
     def frr_stop(self):

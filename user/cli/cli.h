@@ -27,6 +27,7 @@ enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 #define OPTION_ANNOUNCE	  0x1000
 #define OPTION_DEADLINE	  0x2000
 #define OPTION_IDLE	  0x4000
+#define OPTION_CHECK	  0x8000
 
 struct cli {
 	bool json;
@@ -46,7 +47,7 @@ struct command {
 	const char *help;	     /* the rest of --help, or NULL */
 	unsigned options;	     /* OPTION_* that it knows */
 	int min, max;		     /* operands */
-	const struct command *nouns; /* the next word chooses among these; run is NULL */
+	const struct command *nouns; /* the next word chooses among these; run: without one */
 	int (*run)(const struct cli *cli, const struct command *command, char **operands);
 };
 
@@ -63,6 +64,7 @@ int explain_run(const struct cli *cli, const struct command *command, char **ope
 int export_run(const struct cli *cli, const struct command *command, char **operands);
 int monitor_run(const struct cli *cli, const struct command *command, char **operands);
 int plan_run(const struct cli *cli, const struct command *command, char **operands);
+int render_run(const struct cli *cli, const struct command *command, char **operands);
 int settle_run(const struct cli *cli, const struct command *command, char **operands);
 int show_bgp_run(const struct cli *cli, const struct command *command, char **operands);
 int show_run(const struct cli *cli, const struct command *command, char **operands);

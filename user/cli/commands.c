@@ -43,7 +43,9 @@ const struct command commands[] = {
 		.name = "render",
 		.args = "swanctl|frr|bird|peer ...",
 		.summary = "configuration of strongSwan and others from a configuration",
+		.options = OPTION_CHECK,
 		.nouns = render_commands,
+		.run = render_run,
 	},
 	{
 		.name = "status",

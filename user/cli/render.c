@@ -223,7 +223,10 @@ static int swanctl_run(const struct cli *cli, const struct command *command, cha
 	struct config c;
 	int code;
 
-	(void)command;
+	if (cli->options & OPTION_CHECK) {
+		free(directory);
+		return render_check(cli, command->name, operands[0]);
+	}
 	if (cli->output && !directory)
 		return cli_fail(cli, EXIT_USAGE,
 				"--output: '%s' cannot stand in an include line; choose a "
@@ -242,7 +245,7 @@ const struct command render_commands[] = {
 	{
 		.name = "swanctl",
 		.parent = "render",
-		.args = "[--output DIR] [FILE]",
+		.args = "[--check | --output DIR] [FILE]",
 		.summary = "tunnels, for strongSwan",
 		.help = "FILE is " RENDER_DEFAULT_FILE " by default, or - for standard input.\n"
 			"Pre-shared keys are never printed. The text ends with an include of the "
@@ -254,41 +257,48 @@ const struct command render_commands[] = {
 			"              " RENDER_SECRETS_FILE " (from the files in gateway.secrets) "
 			"and\n"
 			"              " RENDER_CHARON_FILE "; print the lines that include them\n"
+			"--check       does what runs (swanctl) differ from it?\n"
 			"\n"
-			"Exit status: 0 rendered, 1 failed, 2 errors in FILE or in the secrets.",
-		.options = OPTION_OUTPUT,
+			"Exit status: 0 rendered, 1 failed, 2 errors in FILE or in the secrets; "
+			"with --check\n"
+			"0 the same, 1 it differs, 2 that cannot be told.",
+		.options = OPTION_OUTPUT | OPTION_CHECK,
 		.max = 1,
 		.run = swanctl_run,
 	},
 	{
 		.name = "frr",
 		.parent = "render",
-		.args = "[--daemons] [--output DIR] [FILE]",
+		.args = "[--check | --daemons | --output DIR] [FILE]",
 		.summary = "BGP, for FRR",
 		.help = "FILE is " RENDER_DEFAULT_FILE " by default, or - for standard input.\n"
 			"\n"
 			"--daemons     which daemons to run and how: /etc/frr/daemons\n"
 			"--output DIR  write " RENDER_FRR_FILE " and " RENDER_DAEMONS_FILE
 			" there instead\n"
+			"--check       does what runs (vtysh) differ from it?\n"
 			"\n"
 			"Exit status: 0 rendered, 1 failed, 2 errors in FILE, or what FRR cannot "
-			"do.",
-		.options = OPTION_OUTPUT | OPTION_DAEMONS,
+			"do; with\n"
+			"--check 0 the same, 1 it differs, 2 that cannot be told.",
+		.options = OPTION_OUTPUT | OPTION_DAEMONS | OPTION_CHECK,
 		.max = 1,
 		.run = render_bgp_run,
 	},
 	{
 		.name = "bird",
 		.parent = "render",
-		.args = "[--output DIR] [FILE]",
+		.args = "[--check | --output DIR] [FILE]",
 		.summary = "BGP, for BIRD 2",
 		.help = "FILE is " RENDER_DEFAULT_FILE " by default, or - for standard input.\n"
 			"\n"
 			"--output DIR  write " RENDER_BIRD_FILE " there instead\n"
+			"--check       does what runs (birdc) differ from it?\n"
 			"\n"
 			"Exit status: 0 rendered, 1 failed, 2 errors in FILE, or what BIRD cannot "
-			"do.",
-		.options = OPTION_OUTPUT,
+			"do; with\n"
+			"--check 0 the same, 1 it differs, 2 that cannot be told.",
+		.options = OPTION_OUTPUT | OPTION_CHECK,
 		.max = 1,
 		.run = render_bgp_run,
 	},

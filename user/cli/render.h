@@ -27,6 +27,11 @@ int render_print(const struct cli *cli, struct text *text);
 /* Writes the text as a file in --output's directory, and frees it. The exit code. */
 int render_write(const struct cli *cli, const char *name, mode_t mode, struct text *text);
 
+/* render_check.c: compares what runs with what would be rendered for `name` (swanctl, frr, bird;
+ * NULL: what concerns the gateway). The exit code: 0 the same, 1 it differs, 2 that cannot be told.
+ */
+int render_check(const struct cli *cli, const char *name, const char *file);
+
 /* render_bgp.c */
 int render_bgp_run(const struct cli *cli, const struct command *command, char **operands);
 /* render_peer.c */

@@ -63,8 +63,11 @@ static int bird(const struct cli *cli, const struct config *c)
 int render_bgp_run(const struct cli *cli, const struct command *command, char **operands)
 {
 	struct config c;
-	int code = render_load(cli, operands[0], &c);
+	int code;
 
+	if (cli->options & OPTION_CHECK)
+		return render_check(cli, command->name, operands[0]);
+	code = render_load(cli, operands[0], &c);
 	if (!code) {
 		code = strcmp(command->name, "frr") ? bird(cli, &c) : frr(cli, &c);
 		config_free(&c);

@@ -37,6 +37,10 @@ void frr_graceful_restart(const struct config_bgp *bgp, struct text *out);
  * `fpm`: it says its routes to an FPM server, too. */
 void frr_daemons(const char *command, uint32_t retain, bool fpm, struct text *out);
 
+/* bird.conf: has this connection a BFD protocol of its own? One answers requests of one VRF's
+ * sessions alone, for its socket is bound there: one a VRF, and one for all without. */
+bool bird_has_bfd(const struct config *c, size_t connection);
+
 /* The longest that a data centre keeps our routes, in seconds: as long they stay in the kernel. 0:
  * no connection has graceful restart. */
 uint32_t render_restart_s(const struct config *c);

@@ -53,18 +53,25 @@ static void export_filter(struct text *out)
 		 HOST_METRIC_EXPORTED);
 }
 
-/* One that answers requests of a VRF's sessions alone: its socket is bound there. */
-static void bfd(const struct config *c, struct text *out)
+bool bird_has_bfd(const struct config *c, size_t connection)
 {
+	const struct config_connection *conn = &c->connections[connection];
 	bool outside = false;
 
+	for (size_t i = 0; i < connection && !conn->vrf; i++)
+		outside |= !c->connections[i].vrf && c->connections[i].bgp.enabled &&
+			   c->connections[i].bgp.bfd.enabled;
+	return conn->bgp.enabled && conn->bgp.bfd.enabled && !outside;
+}
+
+static void bfd(const struct config *c, struct text *out)
+{
 	for (size_t i = 0; i < c->connection_count; i++) {
 		const struct config_connection *conn = &c->connections[i];
 		char vrf[DEVICE_NAME_LEN];
 
-		if (!conn->bgp.enabled || !conn->bgp.bfd.enabled || (outside && !conn->vrf))
+		if (!bird_has_bfd(c, i))
 			continue;
-		outside |= !conn->vrf;
 		if (conn->vrf)
 			text_add(out, "protocol bfd '%s:bfd' { vrf \"%s\"; }\n", conn->name,
 				 connection_vrf_name(conn, vrf));
