@@ -16,6 +16,7 @@
 #include "gateway_change.h"
 #include "gateway_drain.h"
 #include "gateway_kernel.h"
+#include "gateway_forecast.h"
 #include "gateway_health.h"
 #include "gateway_neighbours.h"
 #include "gateway_stats.h"
@@ -232,6 +233,7 @@ int gateway_update(struct gateway *g)
 	stats_alarm(g);
 	quota_raise_alarms(g);
 	checks_alarm(g);
+	forecasts_alarm(g);
 	audit_alarm(g);
 	end_alarms(g);
 	monitor_settled(g);
@@ -432,6 +434,8 @@ static int open_all(struct gateway *g)
 	if (!err)
 		err = checks_begin(g);
 	if (!err)
+		err = forecasts_begin(g);
+	if (!err)
 		err = draining_open(g);
 	if (!err)
 		err = stats_begin(g);
@@ -527,6 +531,7 @@ static void close_all(struct gateway *g)
 	forget(g->alarms, &g->alarm_count);
 	sd_event_source_unref(g->update_timer);
 	sd_event_source_unref(g->tunnel_timer);
+	sd_event_source_unref(g->forecast_timer);
 	sd_event_source_unref(g->resync_timer);
 	sd_event_unref(g->event);
 	config_free(&g->config);

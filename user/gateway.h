@@ -8,6 +8,7 @@
  *   gateway_phase2.c      what the kernel says of SAs
  *   gateway_tunnel.c      what happens to tunnels: liveness at once, routes when they must
  *   gateway_health.h      health checks
+ *   gateway_forecast.h    when SAs will end
  *   gateway_forwarding.c  liveness, groups, routes → maps
  *   gateway_kernel.h      devices, addresses, rules, routes → the kernel
  *   gateway_devices.c     where attachments and tunnels are
@@ -26,6 +27,7 @@
 #include "core/config.h"
 #include "core/drift.h"
 #include "core/fib.h"
+#include "core/forecast.h"
 #include "core/groups.h"
 #include "core/health.h"
 #include "core/ids.h"
@@ -75,10 +77,11 @@ struct gateway_tunnel {
 	bool l3; /* no MAC addresses */
 	uint8_t mac[6];
 	struct tunnel_machine machine;
-	bool checked;	      /* it has a health check, `health` */
-	int refused;	      /* -errno of its last probe; 0: that was sent */
-	struct health health; /* core/health.h; by the tunnel's id */
-	enum tunnel_why why;  /* as people were told */
+	bool checked;			       /* it has a health check, `health` */
+	int refused;			       /* -errno of its last probe; 0: that was sent */
+	struct health health;		       /* core/health.h; by the tunnel's id */
+	struct forecast forecasts[DIRECTIONS]; /* of the SAs in use, by enum direction */
+	enum tunnel_why why;		       /* as people were told */
 	bool told_last_resort;
 	bool live;	    /* as the dataplane was told: the machine's, once it is located */
 	uint32_t attached;  /* device that the program is on, or 0 */
@@ -137,10 +140,11 @@ struct gateway {
 	struct sentry *sentry; /* writes the liveness words */
 	struct control *control;
 
-	sd_event_source *update_timer; /* gateway_update() is due */
-	sd_event_source *tunnel_timer; /* a hold-down or a damping is over */
-	sd_event_source *resync_timer; /* reading all SAs is to be tried again */
-	bool recovered;		       /* `fib` and `groups` know what the maps held at the start */
+	sd_event_source *update_timer;	 /* gateway_update() is due */
+	sd_event_source *forecast_timer; /* SAs are to be looked at */
+	sd_event_source *tunnel_timer;	 /* a hold-down or a damping is over */
+	sd_event_source *resync_timer;	 /* reading all SAs is to be tried again */
+	bool recovered; /* `fib` and `groups` know what the maps held at the start */
 	char *alarms[ALARMS], *former_alarms[ALARMS]; /* what is wrong now, as sentences */
 	size_t alarm_count, former_alarm_count;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Tunnels: their state and its cause, what they carry. */
 #include "gateway_drain.h"
+#include "gateway_forecast.h"
 #include "gateway_health.h"
 #include "gateway_stats.h"
 #include "show_internal.h"
@@ -66,7 +67,7 @@ static json_t *show_tunnel(struct gateway *g, const struct gateway_tunnel *t)
 		host_link_counters(g->host, t->ifindex, &link);
 	out = json_pack(
 		"{s:s, s:s, s:I, s:s, s:o, s:s, s:f, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, "
-		"s:o, s:o, s:I, s:o, s:o}",
+		"s:o, s:o, s:I, s:o, s:o, s:o}",
 		"name", c->name, "connection", g->config.connections[t->connection].name, "if_id",
 		(json_int_t)c->if_id, "device", tunnel_device_name(c, device), "ifindex",
 		t->ifindex ? json_integer(t->ifindex) : json_null(), "state",
@@ -79,8 +80,8 @@ static json_t *show_tunnel(struct gateway *g, const struct gateway_tunnel *t)
 		spi_json(s->spi_out), "mtu", (json_int_t)t->mtu, "weight", (json_int_t)c->weight,
 		"out", counter_json(&traffic[DIRECTION_OUT]), "in",
 		counter_json(&traffic[DIRECTION_IN]), "rates", rates_json(g, t), "tx_carrier",
-		(json_int_t)link.tx_carrier_errors, "sas", sas_json(g, t), "drain",
-		draining_json(g, t->id));
+		(json_int_t)link.tx_carrier_errors, "sas", sas_json(g, t), "forecasts",
+		forecasts_json(g, t), "drain", draining_json(g, t->id));
 	json_object_update_new(out, machine_json(g, t));
 	return out;
 }

@@ -41,13 +41,14 @@ END
 
 shows "tunnels line up, shares are per connection" show tunnels <<'END'
 TUNNEL    CONNECTION  STATE        SINCE  FLAPS  DEVICE   REMOTE            IN       OUT  IN/s     OUT/s   LOST  SHARE OUT                WHY
-dc-1-1    dc-1        up           3h12m      0  xfrm101  203.0.113.10  1000 B  1.00 GiB   0 B  1.00 MiB      0  ████████████░░░░  75.0%
+dc-1-1    dc-1        up           3h12m      0  xfrm101  203.0.113.10  1000 B  1.00 GiB   0 B  1.00 MiB      0  ████████████░░░░  75.0%  ends soon, and no rekey is under way
 dc-1-2    dc-1        down           42s      3  xfrm102  203.0.113.11     0 B   341 MiB     -         -  12.3k  ████░░░░░░░░░░░░  25.0%  no outbound policy (DELPOLICY)
 branch-1  branch      negotiating      -      0  tun0     -                0 B       0 B     -         -      0  ░░░░░░░░░░░░░░░░   0.0%  being drained: 57 buckets in use, what is left moves in 4m31s
 END
 
 shows "each tunnel in full: what an SA is for, what will end it, what it dropped" show tunnels -d <<'END'
 dc-1-1  up for 3h12m, by UPDPOLICY
+  its outbound SA 0xc0ffee02 ends in 51s (bytes), and no rekey is under way
   penalty 731, damped from 3000 on
   health check good for 3m12s: 10.50.0.9 from 10.1.0.1 each 3.5 s, 3 decide, revoke_route
     64 sent, 63 answered, 1 lost, 1 late; round trip 7.81 ms, average 7.81, least 11.7

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 
 import gateway as ground
 from gateway import BUILD, CONFIG, PINS, REPLAY, SOCKET, STATE, Gateway, run, wait_for
@@ -202,6 +203,59 @@ def a_damped_tunnel_returns_by_itself():
     assert used() == {"one", "two"}
 
 
+# ---- forecasts -----------------------------------------------------------------------------------------------------
+
+LOOKS = 40  # seconds, in which the kernel's SAs are looked at three times
+LAST = 2 ** 32 - 1
+
+
+def warnings(name):
+    """Of the inbound and the outbound SA; empty before the first look."""
+    return [f["warning"] for f in tunnel(name)["forecasts"]]
+
+
+def alarms():
+    return G.cli("status")["alarms"]
+
+
+def sequence_numbers_that_run_out_are_told_of():
+    wait_for("a look", lambda: warnings("one") == [False, False], LOOKS)
+    assert alarms() == []
+    began = time.monotonic()
+
+    def used_up():
+        left = 1_000_000 - int(20_000 * (time.monotonic() - began))
+        G.sas("figures", 1, "--sequence", str(LAST - left), "--age", "100")
+        return warnings("one") == [True, True]
+    with Monitor() as monitor:
+        wait_for("a warning", used_up, LOOKS)
+        told = tunnel("one")["forecasts"][1]
+        assert told["limit"] == "sequence" and told["spi"] == "0x00000102" and told["in_s"] < 600, told
+        said = ["tunnel one: inbound SA 0x00000101: its sequence numbers run out within 10 minutes, and no rekey is under way",
+                "tunnel one: outbound SA 0x00000102: its sequence numbers run out within 10 minutes, and no rekey is under way"]
+        wait_for("alarms", lambda: alarms() == said)
+        wait_for("subscribers hear of it", lambda: [e for e in monitor.events if e["event"] == "alarm" and e["text"] == said[1]])
+    assert "its outbound SA 0x00000102 ends in" in text("show", "tunnels", "-d")
+    assert "ends soon, and no rekey is under way" in text("show", "tunnels") and G.live(1)
+
+
+def a_rekey_ends_the_warning():
+    G.sas("rekey", 1, "--new-in", "0x121", "--new-out", "0x122")
+    wait_for("no warning", lambda: warnings("one") == [False, False] and alarms() == [], LOOKS)
+    assert {f["spi"] for f in tunnel("one")["forecasts"]} == {"0x00000121", "0x00000122"}
+    G.sas("rekey", 1, "--spi-in", "0x121", "--spi-out", "0x122", "--new-in", "0x101", "--new-out", "0x102")
+
+
+def a_rekey_that_does_not_come_is_told_of():
+    G.sas("figures", 2, "--age", "3700")
+    wait_for("a warning", lambda: warnings("two") == [True, True], LOOKS)
+    told = tunnel("two")["forecasts"][0]
+    assert told["limit"] == "time" and 200 < told["in_s"] < 261, told
+    assert any("its lifetime ends within 10 minutes" in a for a in alarms()), alarms()
+    G.sas("figures", 2, "--age", "10")
+    wait_for("no warning", lambda: alarms() == [], LOOKS)
+
+
 # ---- a restart -----------------------------------------------------------------------------------------------------
 
 def a_restart_takes_no_carrying_tunnel_out():
@@ -226,6 +280,7 @@ STORIES = [
     a_lost_connection_keeps_its_routes_for_the_hold_down, a_shorter_hold_down_counts_at_once, a_hold_down_ends_by_itself,
     without_its_device_a_tunnel_carries_nothing, a_tunnel_that_comes_and_goes_is_left_alone,
     the_last_resort_carries_although_it_is_damped, damping_that_is_switched_off_lets_go, a_damped_tunnel_returns_by_itself,
+    sequence_numbers_that_run_out_are_told_of, a_rekey_ends_the_warning, a_rekey_that_does_not_come_is_told_of,
     a_restart_takes_no_carrying_tunnel_out,
 ]
 
@@ -237,7 +292,7 @@ def main():
     G.start()
     G.up(1)
     G.up(2)
-    return ground.tell(G, STORIES)
+    return ground.tell(G, STORIES, sys.argv[1:])
 
 
 if __name__ == "__main__":

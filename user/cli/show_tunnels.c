@@ -44,16 +44,27 @@ static const char *use_text(const json_t *item)
 						      : json_string_value(field(item, "why"));
 }
 
+/* The same, or what will be; NULL: neither. */
+static const char *warning_text(const json_t *item)
+{
+	const json_t *list = field(item, "forecasts");
+
+	for (size_t i = 0; i < json_array_size(list) && !use_text(item); i++)
+		if (json_is_true(field(json_array_get(list, i), "warning")))
+			return "ends soon, and no rekey is under way";
+	return use_text(item);
+}
+
 /* What it lacks and how that was learned, or (rekeying, expiring) how the state came about. */
 static void cell_why(struct table *t, const json_t *item)
 {
 	const char *missing = json_string_value(field(item, "missing"));
 	const char *cause = json_string_value(field(item, "cause"));
 	char text[DRAIN_STRLEN];
-	const char *use = use_text(item);
+	const char *warning = warning_text(item);
 
-	if (use)
-		table_cell(t, STYLE_WARN, "%s", use);
+	if (warning)
+		table_cell(t, STYLE_WARN, "%s", warning);
 	else if (json_is_object(field(item, "drain")))
 		table_cell(t, STYLE_WARN, "%s", drain_text(field(item, "drain"), text));
 	else if (strcmp(field_string(item, "state"), "up") == 0 || !cause)
@@ -83,7 +94,7 @@ static void tunnel_row(struct table *t, const json_t *list, const json_t *item)
 
 	cell_text(t, item, "name");
 	cell_text(t, item, "connection");
-	table_cell(t, use_text(item) ? STYLE_WARN : state_style(state), "%s", state);
+	table_cell(t, warning_text(item) ? STYLE_WARN : state_style(state), "%s", state);
 	table_cell(t, STYLE_PLAIN, "%s", field_duration(item, "since_s", buf));
 	cell_text(t, item, "flaps");
 	cell_text(t, item, "device");
@@ -95,6 +106,24 @@ static void tunnel_row(struct table *t, const json_t *list, const json_t *item)
 	table_cell(t, lost ? STYLE_WARN : STYLE_PLAIN, "%s", unit_count(lost, buf));
 	table_cell(t, STYLE_PLAIN, "%s", unit_bar(tunnel_share(list, item), buf));
 	cell_why(t, item);
+}
+
+/* "  its outbound SA 0xc0ffee02 ends in 5m20s (sequence numbers), and no rekey is under way" */
+static void print_warnings(const json_t *item)
+{
+	const json_t *list = field(item, "forecasts");
+	char text[FIELD_STRLEN];
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *f = json_array_get(list, i);
+
+		if (json_is_true(field(f, "warning")))
+			printf("  %sits %sbound SA %s ends in %s (%s), and no rekey is under "
+			       "way%s\n",
+			       style_on(STYLE_BAD), field_string(f, "direction"),
+			       field_string(f, "spi"), field_duration(f, "in_s", text),
+			       field_string(f, "limit"), style_off());
+	}
 }
 
 /* ---- one tunnel, in full ---- */
@@ -178,6 +207,7 @@ static int tunnel_details(const json_t *item)
 
 	print_state(item);
 	print_use(item);
+	print_warnings(item);
 	print_damping(item);
 	show_health(item);
 	if (json_is_object(field(item, "drain")))
