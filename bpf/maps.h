@@ -42,8 +42,8 @@ struct {
 	__type(value, struct route);
 } routes_v6 SEC(".maps");
 
-/* Group id -> 256 buckets, each a tunnel and its spare. Routes that share their next hops share a
- * group. */
+/* Group id -> 256 buckets, each a tunnel and its spare, and the members. Routes that share their
+ * next hops share a group. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, MAX_GROUPS);

@@ -96,9 +96,9 @@ static __always_inline bool live(__u32 tunnel)
 }
 
 /*
- * The group has lost more tunnels at once than its spares cover: the next bucket whose tunnel
- * lives. A function of its own, verified once, for the few packets before the controller rewrites
- * the group.
+ * The group has lost more tunnels at once than its spares cover: another bucket whose tunnel lives.
+ * A function of its own, verified once, for the few packets before the controller rewrites the
+ * group.
  */
 __noinline int next_live(__u32 group_id, __u32 bucket)
 {
@@ -107,11 +107,14 @@ __noinline int next_live(__u32 group_id, __u32 bucket)
 	if (!g)
 		return NO_LIVE;
 	for (__u32 i = 1; i < GROUP_BUCKETS; i++) {
-		__u16 tunnel = g->buckets[(bucket + i) % GROUP_BUCKETS].tunnel;
+		__u16 tunnel = g->buckets[bucket_probe(bucket, i)].tunnel;
 
 		if (live(tunnel))
 			return tunnel;
 	}
+	for (__u32 i = 0; i < GROUP_MEMBERS; i++)
+		if (live(g->reserve[i]))
+			return g->reserve[i];
 	return NO_LIVE;
 }
 

@@ -20,6 +20,7 @@
 #define MAX_ROUTES_V4	 2500000
 #define MAX_ROUTES_V6	 1000000
 #define GROUP_BUCKETS	 256
+#define GROUP_MEMBERS	 16
 #define MAX_NAMES	 16384
 #define NO_TUNNEL	 0xffffffffu
 #define NO_TABLE	 0xffffffffu
@@ -99,8 +100,25 @@ struct bucket {
 
 #define BUCKET_EMPTY 0xffff
 
+/*
+ * Where a bucket's packets go whose tunnel and spare are both dead, before the group is refreshed:
+ * to the first bucket with a live tunnel in an order of its own, i = 1, 2, ... GROUP_BUCKETS - 1.
+ * The stride is odd, so that all are met, and differs from bucket to bucket, so that not all of
+ * them fall to one tunnel.
+ */
+static inline __u32 bucket_probe(__u32 bucket, __u32 i)
+{
+	return (bucket + i * (bucket * 167 >> 3 | 1)) % GROUP_BUCKETS;
+}
+
+/*
+ * reserve: all members, whether they have buckets or not: one may have none because it was drained,
+ * or returned a moment ago. Asked in order when no bucket leads anywhere, so that no packet is
+ * dropped while a live member exists. BUCKET_EMPTY behind the last one.
+ */
 struct group {
 	struct bucket buckets[GROUP_BUCKETS];
+	__u16 reserve[GROUP_MEMBERS];
 };
 
 /*
@@ -230,7 +248,7 @@ _Static_assert(sizeof(struct association) == 24, "association");
 _Static_assert(sizeof(struct route_key_v4) == 12, "route_key_v4");
 _Static_assert(sizeof(struct route_key_v6) == 24, "route_key_v6");
 _Static_assert(sizeof(struct route) == 8, "route");
-_Static_assert(sizeof(struct group) == 1024, "group");
+_Static_assert(sizeof(struct group) == 1056, "group");
 _Static_assert(sizeof(struct bucket_use) == 1024, "bucket_use");
 _Static_assert(sizeof(struct tunnel) == 16, "tunnel");
 _Static_assert(sizeof(struct device) == 44, "device");

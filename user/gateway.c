@@ -228,6 +228,7 @@ int gateway_update(struct gateway *g)
 	draining_configure(g);
 	err = g->decided && g->recovered ? follow_change(g) : decide_anew(g);
 	bgp_drop_fallen(g);
+	words_await(g);
 	draining_follow(g);
 	draining_alarm(g);
 	stats_alarm(g);
@@ -532,6 +533,7 @@ static void close_all(struct gateway *g)
 	sd_event_source_unref(g->update_timer);
 	sd_event_source_unref(g->tunnel_timer);
 	sd_event_source_unref(g->forecast_timer);
+	sd_event_source_unref(g->word_timer);
 	sd_event_source_unref(g->resync_timer);
 	sd_event_unref(g->event);
 	config_free(&g->config);

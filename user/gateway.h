@@ -10,6 +10,7 @@
  *   gateway_health.h      health checks
  *   gateway_forecast.h    when SAs will end
  *   gateway_forwarding.c  liveness, groups, routes → maps
+ *   gateway_words.c       tunnels whose word the sentry alone has taken down
  *   gateway_kernel.h      devices, addresses, rules, routes → the kernel
  *   gateway_devices.c     where attachments and tunnels are
  *   gateway_associations.c programs on devices, and what packets are subject to there
@@ -84,6 +85,7 @@ struct gateway_tunnel {
 	enum tunnel_why why;		       /* as people were told */
 	bool told_last_resort;
 	bool live;	    /* as the dataplane was told: the machine's, once it is located */
+	bool dark;	    /* live, but left out of its groups: its word was down */
 	uint32_t attached;  /* device that the program is on, or 0 */
 	struct tunnel told; /* to the dataplane */
 };
@@ -142,6 +144,7 @@ struct gateway {
 
 	sd_event_source *update_timer;	 /* gateway_update() is due */
 	sd_event_source *forecast_timer; /* SAs are to be looked at */
+	sd_event_source *word_timer;	 /* words of tunnels that are dark are to be looked at */
 	sd_event_source *tunnel_timer;	 /* a hold-down or a damping is over */
 	sd_event_source *resync_timer;	 /* reading all SAs is to be tried again */
 	bool recovered; /* `fib` and `groups` know what the maps held at the start */
@@ -223,8 +226,11 @@ void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live)
 /* What groups are filled by now; valid until the next change. */
 struct tunnel_view forwarding_view(const struct gateway *g);
 void forwarding_write_group(struct gateway *g, uint32_t id);
-/* Makes the groups that this tunnel is a member of follow the tunnels. */
+/* Makes the groups that this tunnel is a member of follow the tunnels, and their words. */
 void forwarding_refill(struct gateway *g, uint32_t tunnel);
+/* gateway_words.c: has tunnels looked at again that groups were filled without, because their word
+ * was down. */
+void words_await(struct gateway *g);
 /* What the configuration, the tunnels and the host's addresses ask for now, all of it. */
 int forwarding_decide(struct gateway *g, struct rib *rib, struct fib *fib);
 /* What the maps are to hold for an answer at `p`. -ENOENT: its group is not there. */

@@ -137,7 +137,6 @@ static json_t *commit(struct gateway *g, uint32_t id, const struct drain *was,
 
 	if (!err) {
 		forwarding_refill(g, id);
-		draining_follow(g);
 		gateway_request_update(g, 0);
 		return NULL;
 	}

@@ -12,12 +12,21 @@
 #include "gateway_change.h"
 #include "gateway_drain.h"
 
+/*
+ * For its groups: the sentry may know of a fall that the controller has not heard of yet. Who fell
+ * together leaves together, so that flows do not move to a tunnel that is dead as well.
+ */
 static bool is_live(uint32_t tunnel, const void *context)
 {
 	const struct gateway *g = context;
-	const struct gateway_tunnel *t = gateway_tunnel(g, tunnel);
+	struct gateway_tunnel *t = gateway_tunnel(g, tunnel);
 
-	return t && t->live;
+	if (!t || !t->live)
+		return false;
+	if (dataplane_live(g->dataplane, tunnel))
+		return true;
+	t->dark = true; /* to be looked at again: gateway_words.c */
+	return false;
 }
 
 static bool is_present(uint32_t tunnel, const void *context)
@@ -146,19 +155,28 @@ static int group_of(const struct gateway *g, const struct fib_answer *a)
 	return a && a->kind == FIB_TUNNELS ? groups_find(&g->groups, &a->set) : -1;
 }
 
+/* Packets are forwarded by the tables of attachments; a connection's own one says what may come out
+ * of its tunnels. */
+static bool carries(const struct fib_table *t)
+{
+	return !t->connection;
+}
+
 static int recover_route(uint32_t table, const struct prefix *p, const struct route *value,
 			 void *data)
 {
 	struct recovery *r = data;
 	struct fib_table *t = held_table(&r->found, table);
+	const struct fib_table *wanted = r->wanted ? fib_find(r->wanted, table) : NULL;
 	struct fib_answer answer = recover_answer(r, table, p, value);
 	int err = t ? fib_set(t, p, &answer) : -ENOMEM, group;
 
 	if (err)
 		return err;
+	t->connection = wanted && wanted->connection;
 	group = group_of(r->g, &answer);
 	if (group >= 0)
-		groups_hold(&r->g->groups, (uint32_t)group);
+		groups_hold(&r->g->groups, (uint32_t)group, carries(t));
 	r->g->held[family_of(p)]++;
 	return 0;
 }
@@ -200,6 +218,8 @@ void forwarding_refill(struct gateway *g, uint32_t tunnel)
 		if (groups_has_tunnel(&g->groups, id, tunnel) &&
 		    groups_refresh(&g->groups, id, &view))
 			forwarding_write_group(g, id);
+	words_await(g);
+	draining_follow(g);
 }
 
 void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live)
@@ -212,8 +232,8 @@ void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live)
 	sentry_set_live(g->sentry, t->id, t->live);
 	if (t->live && !was)
 		draining_returned(g, t->id);
+	t->dark = false;
 	forwarding_refill(g, t->id);
-	draining_follow(g);
 }
 
 /* The group that these flows took until now, if they took one. */
@@ -230,14 +250,24 @@ static const struct placement *former_group(const struct gateway *g, const struc
 	return id < 0 ? NULL : &g->groups.list[id].place;
 }
 
+/*
+ * The group for these flows, which follows the one that they took until now. Flows that join a
+ * group which carries others already are spread as those are.
+ */
 static int group_for(struct gateway *g, const struct fib_table *old, const struct prefix *p,
 		     const struct member_set *set)
 {
+	const struct placement *former = former_group(g, old, p);
 	struct tunnel_view view = forwarding_view(g);
 	bool made;
-	int id = groups_get(&g->groups, set, former_group(g, old, p), &view, &made);
+	int id = groups_get(&g->groups, set, former, &view, &made);
 
-	if (id >= 0 && made) {
+	if (id < 0)
+		return id;
+	/* One that carries nothing yet is as good as new: survivors' flows stay where they are. */
+	if (!made && former && carries(old) && !g->groups.list[id].carries)
+		made = groups_reseed(&g->groups, (uint32_t)id, former, &view);
+	if (made) {
 		draining_group_made(g, (uint32_t)id);
 		forwarding_write_group(g, (uint32_t)id);
 	}
@@ -306,17 +336,17 @@ static int write_op(struct gateway *g, const struct fib_table *t, const struct f
 }
 
 /* Who names which group. A group that was made for a route that then failed has no user. */
-static void count_group(struct gateway *g, const struct fib_op *op, const struct fib_answer *was,
-			int err)
+static void count_group(struct gateway *g, const struct fib_table *t, const struct fib_op *op,
+			const struct fib_answer *was, int err)
 {
 	int now = op->kind == FIB_SET ? group_of(g, &op->answer) : -1, before = group_of(g, was);
 
 	if (now >= 0)
-		groups_hold(&g->groups, (uint32_t)now);
+		groups_hold(&g->groups, (uint32_t)now, carries(t));
 	if (now >= 0 && err)
-		groups_drop(&g->groups, (uint32_t)now);
+		groups_drop(&g->groups, (uint32_t)now, carries(t));
 	if (before >= 0 && !err)
-		groups_drop(&g->groups, (uint32_t)before);
+		groups_drop(&g->groups, (uint32_t)before, carries(t));
 }
 
 static void report_op(struct gateway *g, const struct fib_op *op, int err)
@@ -346,7 +376,7 @@ static int run_op(struct gateway *g, const struct fib_table *t, const struct fib
 	size_t groups = g->groups.used;
 	int err = write_op(g, t, op, !was);
 
-	count_group(g, op, was, err);
+	count_group(g, t, op, was, err);
 	if (err)
 		return err;
 	monitor_route(g, t, &op->prefix, was, op->kind == FIB_SET ? &op->answer : NULL);

@@ -160,6 +160,7 @@ static void fill_plane(void)
 	struct tunnel t = { .ifindex = tunnel0, .mtu = 1400 };
 	struct group g;
 
+	memset(&g, 0xff, sizeof(g)); /* no reserve */
 	for (int i = 0; i < GROUP_BUCKETS; i++)
 		g.buckets[i] = (struct bucket){ TUNNEL, TUNNEL };
 	assert_int_equal(dataplane_set_tunnel(plane, TUNNEL, &t), 0);

@@ -76,6 +76,7 @@ static int teardown(void **state)
 /* Buckets in turn; the spare is the next member. */
 static void even_group(struct group *g)
 {
+	memset(g, 0xff, sizeof(*g)); /* no reserve */
 	for (uint16_t i = 0; i < GROUP_BUCKETS; i++)
 		g->buckets[i] = (struct bucket){ (uint16_t)(1 + i % MEMBERS),
 						 (uint16_t)(1 + (i + 1) % MEMBERS) };
@@ -397,7 +398,7 @@ static void two_tunnels_lost_at_once_lose_packets(void **state)
 	for (int i = 0; i < FLOWS; i++) {
 		struct flow f;
 		struct explain e;
-		unsigned at;
+		unsigned at, probes = 0;
 
 		any_flow(&f, i % 2);
 		ask(&f.spec, &e);
@@ -409,7 +410,7 @@ static void two_tunnels_lost_at_once_lose_packets(void **state)
 			assert_int_equal(e.tunnel, g.buckets[at].spare);
 		} else {
 			while (g.buckets[at].tunnel <= 2)
-				at = (at + 1) % GROUP_BUCKETS;
+				at = bucket_probe(e.bucket, ++probes);
 			assert_int_equal(e.tunnel, g.buckets[at].tunnel);
 		}
 	}
@@ -429,6 +430,7 @@ static void the_last_live_tunnel_is_not_found(void **state)
 	for (uint32_t distance = 0; distance < GROUP_BUCKETS; distance++) {
 		struct group g;
 
+		memset(&g, 0xff, sizeof(g));
 		for (int i = 0; i < GROUP_BUCKETS; i++)
 			g.buckets[i] = (struct bucket){ 2, 2 };
 		g.buckets[(bucket + distance) % GROUP_BUCKETS] = (struct bucket){ 3, 2 };
@@ -474,6 +476,186 @@ static void an_empty_group_sends(void **state)
 	assert_int_equal(e.reason, REASON_NO_LIVE_TUNNEL);
 }
 
+/* ---- sixteen tunnels a group, and many groups that share them ---- */
+
+#define GROUPS	48
+#define SHARED	24 /* tunnels 1..24 */
+#define PROBES	24 /* flows of each group */
+#define CHANGES 60
+
+/* What the controller knows, and the groups as it has them. */
+struct shared {
+	bool live[SHARED + 1];
+	uint64_t drained[SHARED + 1], order;
+	struct member_set sets[GROUPS];
+	struct placement places[GROUPS];
+	uint32_t taken[GROUPS][PROBES];
+};
+
+static bool shared_live(uint32_t tunnel, const void *context)
+{
+	return ((const struct shared *)context)->live[tunnel];
+}
+
+static uint64_t shared_drained(uint32_t tunnel, const void *context)
+{
+	return ((const struct shared *)context)->drained[tunnel];
+}
+
+static bool drained_waits(uint32_t from, uint32_t to, const void *context)
+{
+	(void)to;
+	return shared_drained(from, context) != 0;
+}
+
+static bool any_bucket(unsigned bucket, uint16_t from, uint16_t to, void *context)
+{
+	(void)bucket;
+	(void)from;
+	(void)to;
+	(void)context;
+	return any(2);
+}
+
+static void rewrite(struct shared *s, bool settle)
+{
+	const struct tunnel_view v = { shared_live, shared_drained, drained_waits, s };
+
+	for (uint32_t id = 0; id < GROUPS; id++) {
+		placement_refresh(&s->places[id], &s->sets[id], &v);
+		if (settle)
+			placement_settle(&s->places[id], &s->sets[id], &v, any_bucket, NULL);
+		world_set_group(&world, GROUP + id, &s->places[id].content);
+	}
+}
+
+static void share(struct shared *s)
+{
+	memset(s, 0, sizeof(*s));
+	for (uint32_t t = 1; t <= SHARED; t++) {
+		world_tunnel(&world, t, world.tun, 1400, true);
+		s->live[t] = true;
+	}
+	for (uint32_t id = 0; id < GROUPS; id++) {
+		uint8_t size = (uint8_t)(id % 3 ? 1 + any(MAX_MEMBERS) : MAX_MEMBERS);
+		char prefix[32];
+
+		for (uint16_t t = 1; t <= SHARED && s->sets[id].count < size; t++)
+			if (any(3) || SHARED - t < size - s->sets[id].count)
+				s->sets[id].members[s->sets[id].count++] =
+					(struct member){ t, (uint16_t)(1 + any(4)) };
+		snprintf(prefix, sizeof(prefix), "10.%u.0.0/16", 100 + id);
+		world_route(&world, TABLE, prefix, VERDICT_GROUP, GROUP + id);
+		placement_start(&s->places[id], NULL);
+	}
+	rewrite(s, false);
+}
+
+static bool has_live(const struct shared *s, uint32_t id)
+{
+	for (unsigned i = 0; i < s->sets[id].count; i++)
+		if (s->live[s->sets[id].members[i].tunnel])
+			return true;
+	return false;
+}
+
+/* Where the flows go now; none to a dead tunnel, none dropped while a live member exists. */
+static void ask_shared(const struct shared *s, uint32_t taken[GROUPS][PROBES])
+{
+	for (uint32_t id = 0; id < GROUPS; id++)
+		for (uint16_t n = 0; n < PROBES; n++) {
+			char to[32];
+			struct packet_spec spec = { .from = "10.1.0.5", .to = to };
+			struct explain e;
+
+			snprintf(to, sizeof(to), "10.%u.7.%u", 100 + id, n);
+			spec.sport = (uint16_t)(1 + n);
+			ask(&spec, &e);
+			taken[id][n] = e.tunnel;
+			if (has_live(s, id)) {
+				assert_int_equal(e.reason, REASON_TO_TUNNEL);
+				assert_true(s->live[e.tunnel]);
+			} else {
+				assert_int_equal(e.reason, REASON_NO_LIVE_TUNNEL);
+			}
+		}
+}
+
+/* Several at once, as when a data centre's gateway dies. */
+static void lose_some(struct shared *s)
+{
+	static uint32_t skipped[GROUPS][PROBES], then[GROUPS][PROBES];
+	bool was[SHARED + 1];
+
+	memcpy(was, s->live, sizeof(was));
+	for (uint32_t n = 1 + any(4); n; n--) {
+		uint32_t tunnel = 1 + any(SHARED);
+
+		s->live[tunnel] = false;
+		world_live(&world, tunnel, false);
+	}
+	ask_shared(s, skipped);
+	for (uint32_t id = 0; id < GROUPS; id++)
+		for (int n = 0; n < PROBES; n++)
+			if (s->taken[id][n] != NO_TUNNEL && s->live[s->taken[id][n]])
+				assert_int_equal(skipped[id][n], s->taken[id][n]);
+	rewrite(s, false);
+	ask_shared(s, then);
+	assert_memory_equal(skipped, then, sizeof(then));
+	memcpy(s->taken, then, sizeof(then));
+}
+
+/* The word rises first; then the groups follow. */
+static void regain_one(struct shared *s)
+{
+	static uint32_t then[GROUPS][PROBES];
+	uint32_t tunnel = 1 + any(SHARED);
+
+	s->live[tunnel] = true;
+	world_live(&world, tunnel, true);
+	ask_shared(s, then);
+	rewrite(s, false);
+	ask_shared(s, then);
+	for (uint32_t id = 0; id < GROUPS; id++)
+		for (int n = 0; n < PROBES; n++) {
+			uint32_t before = s->taken[id][n];
+
+			if (then[id][n] == before || before == NO_TUNNEL)
+				continue;
+			/* Or it is the last one that was drained, and gives way. */
+			assert_true(then[id][n] == tunnel || s->drained[before]);
+		}
+	memcpy(s->taken, then, sizeof(then));
+}
+
+static void drain_or_undrain(struct shared *s)
+{
+	uint32_t tunnel = 1 + any(SHARED);
+
+	s->drained[tunnel] = s->drained[tunnel] ? 0 : ++s->order;
+	rewrite(s, any(2));
+	ask_shared(s, s->taken);
+}
+
+static void a_dead_tunnel_gets_packets_or_a_flow_moves_twice_among_sixteen(void **state)
+{
+	static struct shared s;
+
+	(void)state;
+	share(&s);
+	ask_shared(&s, s.taken);
+	for (int i = 0; i < CHANGES; i++) {
+		uint32_t what = any(5);
+
+		if (what < 2)
+			lose_some(&s);
+		else if (what < 4)
+			regain_one(&s);
+		else
+			drain_or_undrain(&s);
+	}
+}
+
 #define L4(test)	cmocka_unit_test_setup_teardown(test, setup_l4, teardown)
 #define L3(test)	cmocka_unit_test_setup_teardown(test, setup_l3, teardown)
 #define SYMMETRIC(test) cmocka_unit_test_setup_teardown(test, setup_symmetric, teardown)
@@ -498,6 +680,7 @@ int main(void)
 		L4(the_last_live_tunnel_is_not_found),
 		L4(a_group_without_a_live_tunnel_sends),
 		L4(an_empty_group_sends),
+		L4(a_dead_tunnel_gets_packets_or_a_flow_moves_twice_among_sixteen),
 	};
 
 	return cmocka_run_group_tests_name("groups", tests, NULL, NULL);

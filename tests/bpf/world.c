@@ -137,6 +137,7 @@ void world_group(struct world *w, uint32_t id, uint16_t tunnel, uint16_t spare)
 {
 	struct group g;
 
+	memset(&g, 0xff, sizeof(g)); /* no reserve */
 	for (int i = 0; i < GROUP_BUCKETS; i++)
 		g.buckets[i] = (struct bucket){ tunnel, spare };
 	world_set_group(w, id, &g);

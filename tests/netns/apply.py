@@ -513,8 +513,8 @@ def the_monitor_tells_each_change_with_its_cause():
 class Stream:
     """Numbered packets at a steady rate through both tunnels (tests/tools/stream.c)."""
 
-    def __init__(self, rate, seconds=0):
-        fds = [G.tun[n].fd for n in ("tun101", "tun102")]
+    def __init__(self, rate, seconds=0, tuns=("tun101", "tun102")):
+        fds = [G.tun[n].fd for n in tuns]
         G.drain()
         self.process = subprocess.Popen(
             [f"{BUILD}/tests/stream", "vpc0", str(rate), str(seconds), "10.50.0.9", *map(str, fds)], pass_fds=fds,

@@ -35,23 +35,27 @@ def shown(name):
     return next(t for t in call("show", "tunnels") if t["name"] == name)["drain"]
 
 
-def buckets():
-    """By tunnel, of all groups."""
-    count = {"one": 0, "two": 0}
+def buckets(*names):
+    """By tunnel, of the group of these, or of one and two; nothing: there is no such group."""
     for group in call("show", "groups"):
-        for m in group["members"]:
-            count[m["tunnel"]] += m["buckets"]
-    return count
+        found = {m["tunnel"]: m["buckets"] for m in group["members"]}
+        if set(found) == set(names or ("one", "two")):
+            return found
+    return {}
 
 
 def waiting():
     return sum(g["waiting"] for g in call("show", "groups"))
 
 
-def ways():
-    """The stream's flows, as the program would send them now: {bucket: tunnel}."""
+def flows():
+    """The stream's flows, as the program would send them now: (bucket, tunnel) of each."""
     told = [G.path("10.50.0.9", "udp", PORT + f, PORT) for f in range(FLOWS)]
-    return {t["bucket"]: t["tunnel"] for t in told}
+    return [(t["bucket"], t["tunnel"]) for t in told]
+
+
+def ways():
+    return dict(flows())
 
 
 def on(name, where):
@@ -313,6 +317,46 @@ def without_a_gate_use_is_not_noted():
     wait_for("use is no longer noted", lambda: not use_is_noted())
 
 
+FOUR = {"learn": ", dc-2", "attachments": "  dc-2:  { type: vpn, connection: dc-2, association: main }\n",
+        "gateways": "  dc-2: { addresses: [203.0.113.12, 203.0.113.13] }\n",
+        "first": """  dc-2:
+    customer_gateway: dc-2
+    vrf: false
+    routes: [10.50.0.0/16]
+    tunnels:
+      - { name: three, if_id: 103, device: tun103, local_address: 198.51.100.1, remote_address: 203.0.113.12 }
+      - { name: four, if_id: 104, device: tun104, local_address: 198.51.100.2, remote_address: 203.0.113.13 }
+"""}
+
+
+def two_tunnels_of_four_are_lost_together_and_flows_move_once():
+    four = ("one", "two", "three", "four")
+    for number in (103, 104):
+        G.tun[f"tun{number}"] = ground.Wire(ground.open_tun(f"tun{number}"), True)
+        run(f"ip link set tun{number} txqueuelen 100000")
+    call("apply", write(CONFIG, text(**FOUR)))
+    for number, local in ((3, 1), (4, 2)):
+        G.sas("up", number, "--local", f"198.51.100.{local}")
+    wait_for("all share the flows", lambda: list(buckets(*four).values()) == [64] * 4)
+    stream = Stream(RATE, tuns=("tun101", "tun102", "tun103", "tun104"))
+    wait_for("the stream flows", lambda: all(t["out"]["packets"] > 10 for t in call("show", "tunnels")))
+    before = flows()
+    for number in (1, 2):
+        G.sas("down", number)
+    wait_for("their connection's route is withdrawn", lambda: not buckets(*four))
+    after = flows()
+    lost = [f for f in range(FLOWS) if before[f][1] in ("one", "two")]
+    assert [f for f in range(FLOWS) if before[f] != after[f]] == lost
+    seen = quiet(stream)
+    assert seen["moved"] == len(lost), (seen, lost)  # each of them once
+    few = buckets("three", "four")
+    assert sum(few.values()) == BUCKETS and abs(few["three"] - few["four"]) <= 12, few
+    for number in (1, 2):
+        G.sas("up", number)
+    wait_for("all share the flows again", lambda: list(buckets(*four).values()) == [64] * 4)
+    call("apply", write(CONFIG, text()))
+
+
 STORIES = [
     a_drain_moves_no_flow_that_is_in_use, new_flows_avoid_a_drained_tunnel,
     routes_stay_and_the_kernels_own_avoid_the_tunnel, at_the_deadline_the_rest_moves_and_nothing_is_lost,
@@ -321,6 +365,7 @@ STORIES = [
     a_restart_in_the_middle_changes_nothing, a_deadline_that_passed_while_no_daemon_ran_is_made_good,
     what_was_ordered_again_is_changed, nonsense_is_refused_with_a_sentence, behind_a_gate_no_flow_in_use_moves_back,
     a_gate_opens_at_last, an_undone_drain_goes_through_the_gate, without_a_gate_use_is_not_noted,
+    two_tunnels_of_four_are_lost_together_and_flows_move_once,
 ]
 
 

@@ -116,11 +116,14 @@ static uint16_t packet_takes(const struct world *w, const struct group *g, unsig
 	if (k->spare != BUCKET_EMPTY && w->packet_live[k->spare])
 		return k->spare;
 	for (unsigned i = 1; i < GROUP_BUCKETS; i++) {
-		uint16_t tunnel = g->buckets[(b + i) % GROUP_BUCKETS].tunnel;
+		uint16_t tunnel = g->buckets[bucket_probe(b, i)].tunnel;
 
 		if (tunnel != BUCKET_EMPTY && w->packet_live[tunnel])
 			return tunnel;
 	}
+	for (unsigned i = 0; i < GROUP_MEMBERS && g->reserve[i] != BUCKET_EMPTY; i++)
+		if (w->packet_live[g->reserve[i]])
+			return g->reserve[i];
 	return BUCKET_EMPTY;
 }
 
@@ -388,11 +391,8 @@ static void a_packet_meets_a_dead_tunnel_while_a_live_one_exists(void **state)
 				uint16_t own = w.p.content.buckets[b].tunnel;
 				bool left = false;
 
-				for (unsigned i = 0; i < GROUP_BUCKETS; i++) {
-					uint16_t t = w.p.content.buckets[i].tunnel;
-
-					left |= t != BUCKET_EMPTY && w.packet_live[t];
-				}
+				for (unsigned i = 0; i < w.set.count; i++)
+					left |= w.packet_live[w.set.members[i].tunnel];
 				assert_true(taken != BUCKET_EMPTY ? w.packet_live[taken] : !left);
 				if (own != BUCKET_EMPTY && w.packet_live[own])
 					assert_int_equal(taken, own);
@@ -400,8 +400,6 @@ static void a_packet_meets_a_dead_tunnel_while_a_live_one_exists(void **state)
 		}
 	}
 }
-
-/* ---- stories ---- */
 
 static struct world of(unsigned count)
 {
@@ -420,6 +418,60 @@ static unsigned has(const struct world *w, uint16_t tunnel)
 {
 	return ecmp_count(&w->p.content, tunnel);
 }
+
+/* All of them lose their words before the controller hears of the first. */
+static void a_flow_moves_twice_when_several_tunnels_are_lost_at_once(void **state)
+{
+	(void)state;
+	random_state = 777;
+	for (unsigned life = 0; life < LIVES * 4; life++) {
+		struct group before;
+		struct world w;
+
+		begin(&w, 1 + life % 9);
+		for (unsigned i = 0; i < 20; i++)
+			step(&w);
+		for (unsigned falls = any(w.set.count + 1); falls; falls--) {
+			unsigned tunnel = any(w.set.count);
+
+			w.live[tunnel] = w.packet_live[tunnel] = false;
+		}
+		before = w.p.content;
+		refresh(&w);
+		for (unsigned b = 0; b < GROUP_BUCKETS; b++)
+			assert_int_equal(packet_takes(&w, &before, b),
+					 w.p.content.buckets[b].tunnel);
+		assert_sound(&w);
+		assert_again_changes_nothing(&w);
+		assert_spares_foretell(&w);
+	}
+}
+
+/* What has neither tunnel nor spare left is spread as well, though not to the last bucket. */
+static void what_two_lost_tunnels_had_falls_to_one_survivor(void **state)
+{
+	(void)state;
+	for (unsigned n = 4; n <= MAX_MEMBERS; n++)
+		for (unsigned a = 0; a < n; a++)
+			for (unsigned b = a + 1; b < n; b++) {
+				unsigned least = GROUP_BUCKETS, most = 0;
+				struct world w = of(n);
+
+				w.live[a] = w.live[b] = false;
+				refresh(&w);
+				for (unsigned t = 0; t < n; t++) {
+					unsigned count = has(&w, (uint16_t)t);
+
+					if (t == a || t == b)
+						continue;
+					least = count < least ? count : least;
+					most = count > most ? count : most;
+				}
+				assert_true(most - least <= GROUP_BUCKETS / n / 8 + 4);
+			}
+}
+
+/* ---- stories ---- */
 
 static void a_drain_that_was_undone_leaves_a_trace(void **state)
 {
@@ -515,6 +567,8 @@ int main(void)
 		cmocka_unit_test(flows_move_more_than_they_must_among_equal_tunnels),
 		cmocka_unit_test(flows_move_more_than_they_must_among_weighted_tunnels),
 		cmocka_unit_test(a_packet_meets_a_dead_tunnel_while_a_live_one_exists),
+		cmocka_unit_test(a_flow_moves_twice_when_several_tunnels_are_lost_at_once),
+		cmocka_unit_test(what_two_lost_tunnels_had_falls_to_one_survivor),
 		cmocka_unit_test(a_drain_that_was_undone_leaves_a_trace),
 		cmocka_unit_test(the_last_live_tunnel_stops_for_a_drain),
 		cmocka_unit_test(a_gated_return_that_fails_has_moved_flows_about),

@@ -49,6 +49,7 @@ static int start(struct groups *g, struct group_entry *e, const struct member_se
 	}
 	e->used = true;
 	e->routes = 0;
+	e->carries = 0;
 	e->set = *set;
 	e->place = *place;
 	placement_refresh(&e->place, set, v);
@@ -128,13 +129,26 @@ void groups_release(struct groups *g, uint32_t id)
 	g->used--;
 }
 
-void groups_hold(struct groups *g, uint32_t id)
+bool groups_reseed(struct groups *g, uint32_t id, const struct placement *seed,
+		   const struct tunnel_view *v)
 {
-	g->list[id].routes++;
+	struct group_entry *e = &g->list[id];
+	const struct group was = e->place.content;
+
+	placement_start(&e->place, seed);
+	placement_refresh(&e->place, &e->set, v);
+	return memcmp(&was, &e->place.content, sizeof(was)) != 0;
 }
 
-void groups_drop(struct groups *g, uint32_t id)
+void groups_hold(struct groups *g, uint32_t id, bool carries)
 {
+	g->list[id].routes++;
+	g->list[id].carries += carries;
+}
+
+void groups_drop(struct groups *g, uint32_t id, bool carries)
+{
+	g->list[id].carries -= carries;
 	if (!--g->list[id].routes)
 		groups_release(g, id);
 }

@@ -23,7 +23,8 @@
 
 struct group_entry {
 	bool used;
-	size_t routes; /* that name it now */
+	size_t routes;	/* that name it now */
+	size_t carries; /* of these, the ones by which packets are forwarded */
 	struct member_set set;
 	struct placement place;
 	struct fib_answer key; /* `set`, as answers_normalize() gives it */
@@ -57,8 +58,13 @@ int groups_adopt(struct groups *g, uint32_t id, const struct member_set *set,
 bool groups_refresh(struct groups *g, uint32_t id, const struct tunnel_view *v);
 bool groups_has_tunnel(const struct groups *g, uint32_t id, uint32_t tunnel);
 void groups_release(struct groups *g, uint32_t id);
-/* One route more, one fewer, names it. The last one releases it. */
-void groups_hold(struct groups *g, uint32_t id);
-void groups_drop(struct groups *g, uint32_t id);
+/* Has a group that carries nothing yet follow `seed`, as groups_get() does with one that it makes.
+ * True when that changed anything. */
+bool groups_reseed(struct groups *g, uint32_t id, const struct placement *seed,
+		   const struct tunnel_view *v);
+/* One route more, one fewer, names it. The last one releases it. carries: packets are forwarded by
+ * it; those of connections' own tables only say what comes from where. */
+void groups_hold(struct groups *g, uint32_t id, bool carries);
+void groups_drop(struct groups *g, uint32_t id, bool carries);
 
 #endif

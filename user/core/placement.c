@@ -2,6 +2,8 @@
 #include <string.h>
 #include "placement.h"
 
+_Static_assert(MAX_MEMBERS == GROUP_MEMBERS, "a group has room for all of a set");
+
 /* ---- who carries ---- */
 
 static uint64_t drained(const struct tunnel_view *v, uint32_t tunnel)
@@ -90,14 +92,14 @@ static void history(const struct placement *p, const struct member_set *carrying
 	}
 }
 
-/* True: weights have had their say. */
-static bool plan(const struct placement *p, const struct member_set *carrying,
+/* After a loss the weights must wait: survivors' flows stay. True: they have had their say. */
+static bool plan(const struct placement *p, const struct member_set *carrying, bool loss,
 		 uint16_t out[GROUP_BUCKETS])
 {
 	uint32_t takers = newcomers(p, carrying);
 
 	history(p, carrying, takers, out);
-	if (p->reweigh)
+	if (p->reweigh && !loss)
 		takers |= ecmp_takers(out, carrying);
 	ecmp_assign(out, carrying, takers, out);
 	return takers != 0;
@@ -127,10 +129,32 @@ static void set_spares(struct placement *p, const struct member_set *live,
 		if (!ecmp_count(&p->content, tunnel))
 			continue;
 		carriers(&rest, v, &carrying);
-		plan(p, &carrying, then);
+		plan(p, &carrying, true, then);
 		for (unsigned b = 0; b < GROUP_BUCKETS; b++)
 			if (p->content.buckets[b].tunnel == tunnel)
 				p->content.buckets[b].spare = then[b];
+	}
+}
+
+/* In the order in which they would be asked to carry: those that are being drained last, and of
+ * these first the one that was drained last. */
+static void set_reserve(struct placement *p, const struct member_set *set,
+			const struct tunnel_view *v)
+{
+	uint64_t orders[MAX_MEMBERS];
+
+	memset(p->content.reserve, 0xff, sizeof(p->content.reserve));
+	for (unsigned i = 0; i < set->count; i++) {
+		uint64_t order = drained(v, set->members[i].tunnel);
+		unsigned at = i;
+
+		order = order ? order : UINT64_MAX;
+		for (; at && orders[at - 1] < order; at--) {
+			orders[at] = orders[at - 1];
+			p->content.reserve[at] = p->content.reserve[at - 1];
+		}
+		orders[at] = order;
+		p->content.reserve[at] = set->members[i].tunnel;
 	}
 }
 
@@ -186,6 +210,42 @@ static unsigned count_waiting(const struct placement *p)
 	return count;
 }
 
+/* Where the program sends a bucket whose tunnel is dead. */
+static uint16_t skip(const struct group *g, unsigned b, const struct member_set *live)
+{
+	if (find_member(live, g->buckets[b].spare) >= 0)
+		return g->buckets[b].spare;
+	for (unsigned i = 1; i < GROUP_BUCKETS; i++) {
+		uint16_t tunnel = g->buckets[bucket_probe(b, i)].tunnel;
+
+		if (find_member(live, tunnel) >= 0)
+			return tunnel;
+	}
+	for (unsigned i = 0; i < MAX_MEMBERS; i++)
+		if (find_member(live, g->reserve[i]) >= 0)
+			return g->reserve[i];
+	return g->buckets[b].tunnel;
+}
+
+/* What packets do meanwhile is what becomes of the group: their flows move once. True: something
+ * was lost. A tunnel that is no member any more is not dead: what it has is given out anew. */
+static bool skip_dead(struct placement *p, const struct member_set *set,
+		      const struct member_set *live)
+{
+	const struct group was = p->content;
+	bool lost = false;
+
+	for (unsigned b = 0; b < GROUP_BUCKETS; b++) {
+		uint16_t tunnel = was.buckets[b].tunnel;
+
+		if (find_member(set, tunnel) < 0 || find_member(live, tunnel) >= 0)
+			continue;
+		p->content.buckets[b].tunnel = skip(&was, b, live);
+		lost = true;
+	}
+	return lost;
+}
+
 bool placement_refresh(struct placement *p, const struct member_set *set,
 		       const struct tunnel_view *v)
 {
@@ -195,7 +255,7 @@ bool placement_refresh(struct placement *p, const struct member_set *set,
 
 	ecmp_live_members(set, v->live, v->context, &live);
 	carriers(&live, v, &carrying);
-	if (plan(p, &carrying, meant))
+	if (plan(p, &carrying, skip_dead(p, set, &live), meant))
 		p->reweigh = false;
 	for (unsigned b = 0; b < GROUP_BUCKETS; b++) {
 		struct bucket *k = &p->content.buckets[b];
@@ -207,6 +267,7 @@ bool placement_refresh(struct placement *p, const struct member_set *set,
 	memcpy(p->meant, meant, sizeof(meant));
 	p->waiting = count_waiting(p);
 	set_spares(p, &live, v);
+	set_reserve(p, set, v);
 	return memcmp(&was, &p->content, sizeof(was)) != 0;
 }
 

@@ -15,8 +15,11 @@
  *   a return  moves at most the fair share, and only to the tunnel that returned
  *   a drain   moves nothing; then bucket by bucket, as they may
  *
- * Each bucket's spare is where it goes when its tunnel alone is lost next: the program's skip in
- * the meantime and the refreshed group agree.
+ * Each bucket's spare is where it goes when its tunnel alone is lost next. Until a group is
+ * refreshed the program skips what is dead, to the spare, or (spare dead too) to where
+ * bucket_probe() leads; the refreshed group has it there as well. So a flow moves once, however
+ * many tunnels are lost together; only then members of equal weight may be more than one bucket
+ * apart, until one returns.
  */
 #ifndef ESPALIER_PLACEMENT_H
 #define ESPALIER_PLACEMENT_H
