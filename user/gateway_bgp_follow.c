@@ -129,12 +129,33 @@ static int follow_object(uint32_t id, void *context)
 	return err;
 }
 
+struct object_removal {
+	const struct bgp_follower *follower;
+	uint32_t remover;
+};
+
+static int keep_object(uint32_t id, void *context)
+{
+	const struct object_removal *r = context;
+	const struct config *c = &r->follower->g->config;
+
+	for (size_t i = 0; i < c->connection_count; i++)
+		if (c->connections[i].bgp.enabled && c->connections[i].bgp.feed == FEED_KERNEL)
+			bgp_keep_nexthop(r->follower->g, i, id, r->remover);
+	return 0;
+}
+
 /* An object that goes takes the routes along that name it: the kernel says so itself, route by
  * route. What leads elsewhere is what was in a group with it. */
 static int follow_nexthop(struct bgp_follower *f, const struct route_event *e)
 {
-	int err = nexthops_apply(f->nexthops, e);
+	struct object_removal removal = { f, e->writer };
+	int err;
 
+	/* Which groups it is in is known only before it has gone. */
+	if (f->feed == FEED_KERNEL && e->kind == NEXTHOP_GONE)
+		nexthops_each_user(f->nexthops, e->nexthop, keep_object, &removal);
+	err = nexthops_apply(f->nexthops, e);
 	return err ? err : nexthops_each_user(f->nexthops, e->nexthop, follow_object, f);
 }
 

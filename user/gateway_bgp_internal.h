@@ -97,6 +97,8 @@ void bgp_request_reread(struct gateway *g, uint64_t delay_ns);
 bool bgp_any_stale(const struct gateway *g);
 /* A removal of a kernel route: true: it is kept for now. */
 bool bgp_keep_removed(struct gateway *g, size_t connection, const struct route_event *e);
+/* The same of a nexthop object: the routes that name it are kept, if it is not their writer's. */
+void bgp_keep_nexthop(struct gateway *g, size_t connection, uint32_t id, uint32_t remover);
 /* The feed of all this connection's routes is gone, or was never heard. */
 void bgp_keep_all(struct gateway *g, size_t connection);
 int bgp_drop_stale(struct gateway *g, size_t connection, tunnel_mask tunnels);

@@ -30,23 +30,46 @@ bool bgp_any_stale(const struct gateway *g)
 	return false;
 }
 
+/* Something is stale now. */
+static void begin_staleness(struct gateway *g, size_t connection, bool first, uint64_t until)
+{
+	if (first)
+		say_kept(g, connection);
+	bgp_connection_at(g, connection)->stale_until_ns = until;
+	bgp_await_expiry(g);
+}
+
 bool bgp_keep_removed(struct gateway *g, size_t connection, const struct route_event *e)
 {
 	struct bgp_connection *c = bgp_connection_at(g, connection);
 	uint32_t writer = learned_writer(&c->learned, &e->prefix, e->metric);
-	uint64_t now = gateway_now(g), until;
 	bool first = !c->learned.stale;
+	uint64_t until;
 
-	if (!hold_keeps(&c->hold, writer, e->writer, now, stale_time(g, connection), &until))
+	if (learned_is_stale(&c->learned, &e->prefix, e->metric))
+		return true;
+	if (!hold_keeps(&c->hold, writer, e->writer, gateway_now(g), stale_time(g, connection),
+			&until))
 		return false;
 	learned_keep(&c->learned, &e->prefix, e->metric);
-	if (!c->learned.stale)
-		return false;
-	if (first)
-		say_kept(g, connection);
-	c->stale_until_ns = until;
-	bgp_await_expiry(g);
-	return true;
+	if (c->learned.stale)
+		begin_staleness(g, connection, first, until);
+	return c->learned.stale;
+}
+
+/* A zebra that restarts may sweep nexthop objects alone: the routes that name them go with them, of
+ * which the kernel does not tell. */
+void bgp_keep_nexthop(struct gateway *g, size_t connection, uint32_t id, uint32_t remover)
+{
+	struct bgp_connection *c = bgp_connection_at(g, connection);
+	size_t stale = c->learned.stale;
+	uint64_t until;
+
+	if (!hold_keeps(&c->hold, 0, remover, gateway_now(g), stale_time(g, connection), &until))
+		return;
+	learned_keep_nexthop(&c->learned, id, remover);
+	if (c->learned.stale != stale)
+		begin_staleness(g, connection, !stale, until);
 }
 
 void bgp_keep_all(struct gateway *g, size_t connection)

@@ -21,7 +21,12 @@ cat >"$answers" <<'END'
  "routes": {"ok": true, "result": [
   {"connection": "dc-1", "prefix": "0.0.0.0/0", "type": "bgp", "next_hops": [{"tunnel": "one"}, {"tunnel": "two"}]},
   {"connection": "dc-1", "prefix": "10.60.0.0/16", "type": "destination", "next_hops": [{"tunnel": "one"}]},
-  {"connection": "dc-1", "prefix": "10.70.0.0/16", "type": "bgp", "next_hops": [{"tunnel": "two"}]}]}}
+  {"connection": "dc-1", "prefix": "10.70.0.0/16", "type": "bgp", "next_hops": [{"tunnel": "two"}]}]},
+ "advertised": {"ok": true, "result": [
+  {"prefix": "10.1.0.0/16", "advertised": true, "from": [{"attachment": "vpc-a", "type": "system"}], "why": null},
+  {"prefix": "10.60.0.0/16", "advertised": true, "from": [{"attachment": "dc-2", "type": "bgp"}, {"attachment": "dc-3", "type": "bgp"}], "why": null},
+  {"prefix": "10.62.0.0/16", "advertised": true, "from": [{"attachment": "vpc-a", "type": "static"}], "why": null},
+  {"prefix": "10.9.0.0/16", "advertised": false, "from": [{"attachment": null, "type": "static"}], "why": "what it attracts would be dropped"}]}}
 END
 cat >"$work/vtysh" <<END
 #!/bin/sh
@@ -30,6 +35,9 @@ case \$* in
 *" summary json") cat "$data/summary.json" ;;
 *" ipv4 unicast detail json") cat "$data/ipv4.json" ;;
 *" ipv6 unicast detail json") cat "$data/ipv6.json" ;;
+*"default ipv4 unicast neighbors 169.254.10.2 advertised-routes json") cat "$data/advertised.json" ;;
+*"default ipv4 unicast neighbors 169.254.11.2 advertised-routes json") sed 's/"10.60.0.0.16"/"10.61.0.0\/16"/' "$data/advertised.json" ;;
+*" advertised-routes json") cat "$data/advertised-none.json" ;;
 *) echo "% Unknown command: \$*" >&2; exit 1 ;;
 esac
 END
@@ -48,6 +56,22 @@ same "FRR is asked once, with the words that were set" "-N gateway -c show bgp v
 ask -j show bgp
 same "-j: the session by tunnel" '{"state":"Established","up_s":12,"received":4,"advertised":3} null' \
 	"$(jq -c '.[0].tunnels[0].session' <<<"$out") $(jq -c '.[1].tunnels[0].session' <<<"$out")"
+
+# ---- what a data centre is told ----
+ask show advertised --all dc-1
+same "what is to be advertised, beside what is announced" "0  PREFIX        TYPE    FROM        STATE       ANNOUNCED OVER  WHY
+10.1.0.0/16   system  vpc-a       advertised  one, two
+10.60.0.0/16  bgp     dc-2, dc-3  advertised  one
+10.62.0.0/16  static  vpc-a       advertised  -               the routing daemon does not announce it
+10.9.0.0/16   static  -           not         -               what it attracts would be dropped
+10.61.0.0/16  -       -           not         two             none of espalierd's" "$code $err $out"
+ask -j show advertised dc-1
+same "without --all nothing but what is, or is announced" "10.1.0.0/16 10.60.0.0/16 10.62.0.0/16 10.61.0.0/16" \
+	"$(jq -r '.[].prefix' <<<"$out" | paste -sd' ')"
+same "-j: the tunnels" '["one","two"] []' "$(jq -c '.[0].announced' <<<"$out") $(jq -c '.[2].announced' <<<"$out")"
+ESPALIER_VTYSH=$work/nowhere ask show advertised dc-1
+same "without FRR: espalierd's side" "0 10.1.0.0/16 10.60.0.0/16 10.62.0.0/16 1" \
+	"$code $(awk 'NR > 1 { print $1 }' <<<"$out" | paste -sd' ') $(grep -c 'is missing: vtysh cannot be run' <<<"$err")"
 
 # ---- one connection ----
 ask show bgp dc-1

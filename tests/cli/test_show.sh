@@ -103,13 +103,6 @@ table main         10.50.0.0/16   destination  branch  runtime       0  standby 
 connection branch  2001:db8::/32  destination  -       config        -  withdrawn  -                               no tunnel in Phase 2 [D2]
 END
 
-shows "advertised: what, from where, and why not" show advertised --all dc-1 <<'END'
-PREFIX        TYPE    FROM        STATE       WHY
-10.1.0.0/16   system  vpc-a       advertised
-10.50.0.0/16  bgp     dc-2, dc-3  advertised
-10.9.0.0/16   static  -           not         what it attracts would be dropped
-END
-
 shows "groups: a line per member, shares of the buckets" show groups <<'END'
 GROUP  ROUTES  TUNNEL    WEIGHT  STATE  BUCKETS  SHARE
     1     120  dc-1-1         1  live        86  █████░░░░░░░░░░░  33.6%
@@ -191,7 +184,6 @@ same "-j audit" "2 $(jq -c .drift.result.last tests/cli/answers.json)" "$code $o
 for noun in tunnels connections attachments routes groups drops drift; do
 	gives "$noun" show "$noun"
 done
-gives advertised show advertised dc-1
 gives explain explain --in vpc-a 10.1.0.5 10.50.3.4 tcp 40000 443
 
 LC_ALL=C ask show groups
@@ -213,8 +205,6 @@ asked "routes of a connection" '{"command": "routes", "connection": "dc-1"}' sho
 asked "routes by match, the word shortened" \
 	'{"command": "routes", "match": "covering", "prefix": "10.0.0.0/8", "table": "main"}' \
 	show routes --table main cov 10.0.0.0/8
-asked "what a data centre is told of, and what not" '{"all": true, "command": "advertised", "connection": "dc-1"}' \
-	show adv --all dc-1
 asked "drops, all of them" '{"all": true, "command": "drops"}' show --all drops
 asked "a preview of several tunnels, in their order" '{"command": "preview", "down": ["b", "a"]}' ecmp preview --down b --down=a
 asked "a preview in full" '{"all": true, "command": "preview", "down": ["a"]}' ecmp preview --all --down a

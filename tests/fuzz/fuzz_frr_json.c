@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct frr_sessions sessions;
 	struct frr_paths paths = { 0 };
+	struct prefixes announced = { 0 };
 
 	if (!frr_sessions_parse((const char *)data, size, &sessions)) {
 		for (size_t i = 0; i < sessions.count; i++)
@@ -31,5 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check_text(paths.list[i].communities, FRR_TEXT_LEN);
 		}
 	frr_paths_free(&paths);
+	frr_advertised_parse((const char *)data, size, &announced);
+	prefixes_sort(&announced);
+	prefixes_free(&announced);
 	return 0;
 }

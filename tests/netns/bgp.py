@@ -338,6 +338,25 @@ def sweep_and_return(prefixes):
     wait_for("nothing is said any more", lambda: "stale" not in alarms())
 
 
+def a_zebra_that_sweeps_nexthop_objects_alone():
+    """Their routes go with them, and the kernel tells of no route."""
+    def objects(first):
+        batch(f"nexthop add id {first + 1} dev tun101 proto zebra", f"nexthop add id {first + 2} dev tun102 proto zebra",
+              f"nexthop add id {first} group {first + 1}/{first + 2} proto zebra")
+    objects(30)
+    bgp("add", "10.68.0.0/16", "nhid 30")
+    goes("10.68.0.1", "one", "two")
+    ZEBRA.restart()
+    batch("nexthop del id 31", "nexthop del id 32")
+    wait_for("it is stale", lambda: stale() == [1, 1])
+    assert path("10.68.0.1") == {"one", "two"} and "10.68" not in run("ip route show table 1001")
+    objects(40)
+    bgp("add", "10.68.0.0/16", "nhid 40")
+    wait_for("it is fresh", lambda: stale() == [0, 0])
+    batch("nexthop del id 41", "nexthop del id 42")  # its own
+    goes("10.68.0.1", "no-route")
+
+
 def traffic(meanwhile):
     """Packets one by one while something happens: how many, and how many were lost."""
     done, counts = threading.Event(), [0, 0]
@@ -423,7 +442,7 @@ STORIES = [
     over_quota_is_refused_said_and_given_room_later, without_limits_all_are_accepted,
     a_session_that_goes_down_takes_its_routes_along_though_phase_2_stands,
     a_daemon_that_was_killed_keeps_its_routes_and_so_does_the_next_one_that_sweeps_them,
-    what_is_stale_goes_when_its_time_is_over, what_is_stale_goes_with_its_tunnel,
+    a_zebra_that_sweeps_nexthop_objects_alone, what_is_stale_goes_when_its_time_is_over, what_is_stale_goes_with_its_tunnel,
     without_graceful_restart_nothing_is_kept,
     a_killed_daemon_finds_the_routes_again_and_loses_no_packet, another_configuration_keeps_what_was_learned,
 ]

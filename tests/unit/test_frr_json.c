@@ -193,6 +193,29 @@ static void a_long_text_overflows(void **state)
 	frr_paths_free(&p);
 }
 
+/* What FRR says of a session that does not carry the family is not even JSON. */
+static void what_is_announced_is_lost_or_made_up(void **state)
+{
+	static const char *const refused[] = { "", "{\n{ \"warning\": \"No such neighbor\" }\n}\n",
+					       "{\"warning\":\"View/Vrf is unknown\"}",
+					       "{\"advertisedRoutes\": [1]}", "[]" };
+	size_t len;
+	char *text = read_whole(DATA "advertised.json", &len), a[PREFIX_STRLEN];
+	struct prefixes p = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
+		assert_int_equal(frr_advertised_parse(refused[i], strlen(refused[i]), &p), -EINVAL);
+	assert_int_equal(p.count, 0);
+	assert_int_equal(frr_advertised_parse(text, len, &p), 0);
+	assert_int_equal(p.count, 2);
+	assert_string_equal(prefix_format(&p.list[1], a), "10.60.0.0/16");
+	assert_int_equal(frr_advertised_parse("{\"advertisedRoutes\": {\"x\": 3}}", 30, &p), 0);
+	assert_int_equal(p.count, 2);
+	prefixes_free(&p);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +226,7 @@ int main(void)
 		cmocka_unit_test(two_families_do_not_add_up),
 		cmocka_unit_test(an_unknown_shape_is_believed),
 		cmocka_unit_test(a_long_text_overflows),
+		cmocka_unit_test(what_is_announced_is_lost_or_made_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,3 +102,34 @@ int bgp_paths_ask(const json_t *connection, struct frr_paths *out, char why[BESI
 
 	return err ? err : ask_family(vrf, "ipv6", out, why);
 }
+
+/* ---- what is announced ---- */
+
+static int ask_announced(const char *vrf, const char *family, const char *peer,
+			 struct prefixes *out, char why[BESIDE_WHY_LEN])
+{
+	const char *arguments[] = { "-c", NULL, NULL };
+	char command[192], *text;
+	size_t len;
+	int err;
+
+	snprintf(command, sizeof(command),
+		 "show bgp vrf %s %s unicast neighbors %s advertised-routes json", vrf, family,
+		 peer);
+	arguments[1] = command;
+	err = beside_ask(BESIDE_VTYSH, arguments, &text, &len, why);
+	if (err)
+		return err;
+	err = frr_advertised_parse(text, len, out);
+	free(text);
+	return err == -EINVAL ? 0 : err ? not_understood(err, why) : 0;
+}
+
+int bgp_announced_ask(const json_t *connection, const json_t *tunnel, struct prefixes *out,
+		      char why[BESIDE_WHY_LEN])
+{
+	const char *vrf = instance_of(connection), *peer = field_string(tunnel, "peer");
+	int err = ask_announced(vrf, "ipv4", peer, out, why);
+
+	return err ? err : ask_announced(vrf, "ipv6", peer, out, why);
+}

@@ -21,4 +21,9 @@ int bgp_sessions_add(json_t *connections, char why[BESIDE_WHY_LEN]);
 /* All paths of one connection, of both families. 0; or -errno and `why`. */
 int bgp_paths_ask(const json_t *connection, struct frr_paths *out, char why[BESIDE_WHY_LEN]);
 
+/* Prefixes that one session of a connection announces, of both families; none where it is not
+ * there. 0; or -errno and `why`. */
+int bgp_announced_ask(const json_t *connection, const json_t *tunnel, struct prefixes *out,
+		      char why[BESIDE_WHY_LEN]);
+
 #endif

@@ -66,6 +66,7 @@ int monitor_run(const struct cli *cli, const struct command *command, char **ope
 int plan_run(const struct cli *cli, const struct command *command, char **operands);
 int render_run(const struct cli *cli, const struct command *command, char **operands);
 int settle_run(const struct cli *cli, const struct command *command, char **operands);
+int show_advertised_run(const struct cli *cli, const struct command *command, char **operands);
 int show_bgp_run(const struct cli *cli, const struct command *command, char **operands);
 int show_run(const struct cli *cli, const struct command *command, char **operands);
 int status_run(const struct cli *cli, const struct command *command, char **operands);

@@ -8,8 +8,8 @@
 #include "show.h"
 
 static const struct noun *const nouns[] = {
-	&noun_tunnels, &noun_connections, &noun_attachments, &noun_routes,
-	&noun_groups,  &noun_drops,	  &noun_advertised,
+	&noun_tunnels, &noun_connections, &noun_attachments,
+	&noun_routes,  &noun_groups,	  &noun_drops,
 };
 
 const struct command show_commands[] = {
@@ -103,7 +103,7 @@ const struct command show_commands[] = {
 		.options = OPTION_ALL,
 		.min = 1,
 		.max = 1,
-		.run = show_run,
+		.run = show_advertised_run,
 	},
 	{
 		.name = "groups",
@@ -172,17 +172,14 @@ static int render(const json_t *list, const void *context)
 	return r->details ? render_details(list, r->noun) : render_table(list, r->noun);
 }
 
-/* A connection's name; or a prefix behind a word that may be shortened; or nothing. */
-static int add_operands(const struct cli *cli, const struct command *command, json_t *request,
-			char **operands)
+/* PREFIX behind a word that may be shortened; nothing. */
+static int add_match(const struct cli *cli, json_t *request, char **operands)
 {
 	static const char *const words[] = { "exact", "longest", "within", "covering", NULL };
 	const char *const *word = words;
 
 	if (!operands[0])
 		return EXIT_OK;
-	if (command->max == 1)
-		return json_object_set_new(request, "connection", json_string(operands[0]));
 	while (*word && strncmp(*word, operands[0], strlen(operands[0])) != 0)
 		word++;
 	if (!*word || !*operands[0] || !operands[1])
@@ -207,7 +204,7 @@ int show_run(const struct cli *cli, const struct command *command, char **operan
 	request = json_pack("{s:s, s:s*, s:s*, s:o*}", "command", command->name, "table",
 			    cli->table, "connection", cli->connection, "all",
 			    cli->options & OPTION_ALL ? json_true() : NULL);
-	code = request ? add_operands(cli, command, request, operands) : EXIT_OK;
+	code = request ? add_match(cli, request, operands) : EXIT_OK;
 	rendering = (struct rendering){ *noun, cli->options & OPTION_DETAILS };
 	if (code == EXIT_OK)
 		return cli_ask(cli, request, render, &rendering);

@@ -120,6 +120,11 @@ static uint64_t name_bit(uint32_t nexthop)
 	return (uint64_t)1 << nexthop % 64;
 }
 
+static bool names(struct learned *l, uint32_t nexthop)
+{
+	return *name_word(l, nexthop) & name_bit(nexthop);
+}
+
 int learned_offer(struct learned *l, const struct prefix *p, const struct learned_offer *offer)
 {
 	struct offer **place, *o;
@@ -220,7 +225,7 @@ int learned_nexthop(struct learned *l, uint32_t nexthop, tunnel_mask tunnels)
 	struct object_change c = { l, nexthop, tunnels };
 
 	/* Most objects of a daemon are no route's of ours: a walk for each would take long. */
-	if (!(*name_word(l, nexthop) & name_bit(nexthop)))
+	if (!names(l, nexthop))
 		return 0;
 	return trie_walk(&l->routes, NULL, follow_nexthop, &c);
 }
@@ -262,6 +267,13 @@ uint32_t learned_writer(const struct learned *l, const struct prefix *p, uint32_
 	return o && !o->gone && !o->stale ? o->is.writer : 0;
 }
 
+bool learned_is_stale(const struct learned *l, const struct prefix *p, uint32_t metric)
+{
+	const struct offer *o = find(trie_exact(&l->routes, p), metric);
+
+	return o && !o->gone && o->stale;
+}
+
 /* Objects with its id may be others from now on. */
 static void keep(struct learned *l, struct offer *o)
 {
@@ -275,6 +287,30 @@ void learned_keep(struct learned *l, const struct prefix *p, uint32_t metric)
 
 	if (o && !o->gone)
 		keep(l, o);
+}
+
+struct object_removal {
+	struct learned *learned;
+	uint32_t nexthop, remover;
+};
+
+static int keep_named(const struct prefix *p, void *data, void *context)
+{
+	const struct object_removal *c = context;
+
+	(void)p;
+	for (struct offer *o = data; o; o = o->next)
+		if (!o->gone && o->is.nexthop == c->nexthop && o->is.writer != c->remover)
+			keep(c->learned, o);
+	return 0;
+}
+
+void learned_keep_nexthop(struct learned *l, uint32_t nexthop, uint32_t remover)
+{
+	struct object_removal c = { l, nexthop, remover };
+
+	if (names(l, nexthop))
+		trie_walk(&l->routes, NULL, keep_named, &c);
 }
 
 static int keep_each(const struct prefix *p, void *data, void *context)

@@ -79,8 +79,11 @@ int learned_nexthop(struct learned *l, uint32_t nexthop, tunnel_mask tunnels);
 
 /* Who put the route there; 0: not known, no such route, or it is stale. */
 uint32_t learned_writer(const struct learned *l, const struct prefix *p, uint32_t metric);
+bool learned_is_stale(const struct learned *l, const struct prefix *p, uint32_t metric);
 /* The feed says that the route is gone, and it is kept, stale. */
 void learned_keep(struct learned *l, const struct prefix *p, uint32_t metric);
+/* The same of all routes that name a nexthop object, but those that its remover brought. */
+void learned_keep_nexthop(struct learned *l, uint32_t nexthop, uint32_t remover);
 /* The feed itself is gone: everything is stale. */
 void learned_keep_all(struct learned *l);
 /* What is stale does not lead over these tunnels any more. 0 or -ENOMEM: the rest stays. */

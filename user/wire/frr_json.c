@@ -219,3 +219,21 @@ void frr_paths_free(struct frr_paths *p)
 	free(p->list);
 	*p = (struct frr_paths){ 0 };
 }
+
+/* ---- what is announced ---- */
+
+int frr_advertised_parse(const char *text, size_t len, struct prefixes *out)
+{
+	json_t *root = load(text, len), *routes = json_object_get(root, "advertisedRoutes"), *route;
+	int err = json_is_object(routes) ? 0 : -EINVAL;
+	const char *name;
+
+	json_object_foreach (routes, name, route) {
+		struct prefix p;
+
+		if (!err && !prefix_parse(name, &p, NULL))
+			err = prefixes_add(out, &p);
+	}
+	json_decref(root);
+	return err;
+}

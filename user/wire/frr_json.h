@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "../core/prefix.h"
+#include "../core/prefixes.h"
 
 #define FRR_WORD_LEN 32	 /* of a state, of a VRF's name */
 #define FRR_TEXT_LEN 512 /* of an AS path, of communities: cut to fit */
@@ -55,5 +55,12 @@ struct frr_paths {
  * stays. */
 int frr_paths_parse(const char *text, size_t len, struct frr_paths *out);
 void frr_paths_free(struct frr_paths *p);
+
+/*
+ * `show bgp vrf VRF ipv4|ipv6 unicast neighbors PEER advertised-routes json`: appends the prefixes.
+ * 0, -EINVAL (also what FRR says of a session that does not carry this family, or is not there) or
+ * -ENOMEM.
+ */
+int frr_advertised_parse(const char *text, size_t len, struct prefixes *out);
 
 #endif

@@ -116,6 +116,7 @@ static int decode_nexthop(const struct nlmsghdr *n, struct route_event *e)
 	memcpy(&nh, mnl_nlmsg_get_payload(n), sizeof(nh));
 	rtnl_attributes(n, sizeof(nh), a, NHA_MAX + 1);
 	e->kind = n->nlmsg_type == RTM_NEWNEXTHOP ? NEXTHOP_SET : NEXTHOP_GONE;
+	e->writer = n->nlmsg_pid;
 	if (!rtnl_u32(a[NHA_ID], &e->nexthop) || !rtnl_u32(a[NHA_OIF], &device) || !e->nexthop)
 		return -EBADMSG;
 	if (a[NHA_GROUP])
