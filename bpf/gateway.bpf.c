@@ -68,7 +68,7 @@ int xdp_steer(struct xdp_md *ctx)
 		count_reason(attachment, reason, 1, ip_bytes(&p));
 		return XDP_DROP;
 	}
-	if (reason == REASON_TO_DEVICE) {
+	if (reason == REASON_TO_DEVICE && a->flags & ASSOCIATION_REDIRECT) {
 		int verdict = redirect(ctx, &p, attachment, s.target);
 
 		if (verdict != XDP_PASS)

@@ -38,6 +38,7 @@ struct association_key {
 #define ASSOCIATION_NO_ROUTE_PASS 0x01 /* on_no_route: pass [D8] */
 #define ASSOCIATION_TAGGED_TOO	  0x02 /* the device also carries frames with more tags than this */
 #define ASSOCIATION_L3		  0x04 /* no MAC addresses (xfrm interface, TUN) */
+#define ASSOCIATION_REDIRECT	  0x08 /* XDP may send its packets to another device itself */
 
 /*
  * TAGGED_TOO: a driver (veth, or a NIC with VLAN offload) can keep a tag beside the frame, where

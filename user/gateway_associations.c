@@ -55,6 +55,26 @@ static bool carries_more_tags(struct gateway *g, size_t attachment)
 	       devices_find_vlan(g, vlan.ifindex, 0, NULL);
 }
 
+static bool is_veth(struct gateway *g, uint32_t ifindex)
+{
+	struct host_link link;
+
+	return !host_link_by_index(g->host, ifindex, &link) && !strcmp(link.kind, "veth");
+}
+
+/*
+ * A sender behind a veth may leave the checksum to the device. The kernel knows that of its skb; a
+ * frame of XDP has no place for it, and would arrive elsewhere with half a checksum.
+ */
+static bool may_redirect(struct gateway *g, size_t attachment)
+{
+	enum redirect_mode mode = g->config.attachments[attachment].redirect;
+
+	if (mode == REDIRECT_AUTO)
+		return !is_veth(g, g->attachments[attachment].ifindex);
+	return mode == REDIRECT_ON;
+}
+
 static void want_attachment(struct wanted *w, size_t i)
 {
 	const struct config_attachment *a = &w->g->config.attachments[i];
@@ -74,6 +94,8 @@ static void want_attachment(struct wanted *w, size_t i)
 	};
 	if (carries_more_tags(w->g, i))
 		e->value.flags |= ASSOCIATION_TAGGED_TOO;
+	if (may_redirect(w->g, i))
+		e->value.flags |= ASSOCIATION_REDIRECT;
 	memcpy(e->value.mac, run->mac, sizeof(run->mac));
 	w->count++;
 }
@@ -150,10 +172,14 @@ static int remove_gone(struct wanted *w)
 	return err;
 }
 
-/* Several attachments may share a device, by VLAN; one program serves them all. */
-static enum dataplane_xdp xdp_wish(const struct gateway *g, uint32_t ifindex)
+/*
+ * Several attachments may share a device, by VLAN; one program serves them all. Left to us, a veth
+ * does without XDP: it turns every skb into a frame and back, and its peer sends no packets of many
+ * segments any more, which costs a TCP stream most of its rate (make bench-forward).
+ */
+static enum dataplane_xdp xdp_wish(struct gateway *g, uint32_t ifindex)
 {
-	enum dataplane_xdp wish = DATAPLANE_XDP_AUTO;
+	enum dataplane_xdp wish = is_veth(g, ifindex) ? DATAPLANE_XDP_OFF : DATAPLANE_XDP_AUTO;
 
 	for (size_t i = 0; i < g->config.attachment_count; i++) {
 		if (g->attachments[i].ifindex != ifindex)

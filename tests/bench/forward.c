@@ -3,8 +3,11 @@
  * Driver of the forwarding benchmark, one for each namespace: holds the devices at whose filter the
  * packets end, and sends a bounded number of packets when it is told to.
  *
- *   forward --flows FILE --cpu N --out DEVICE --to-mac MAC [--sink tun|tap:DEVICE]...
- *           [--sink-mac MAC] [--drop xdp|tc:DEVICE]
+ *   forward --flows FILE --cpu N --out DEVICE --to-mac MAC [--sink tun|tap|xdp:DEVICE]...
+ *           [--sink-mac MAC] [--drop xdp|tc:DEVICE] [--forward DEVICE] [--swallowed]
+ *
+ * --forward: an XDP program that asks the kernel's FIB forwards what comes in there. --swallowed:
+ * no packet is expected anywhere.
  *
  * Says "ready" and libbpf's version when its devices are there. Then each line "SIZE COUNT" on
  * standard input (SIZE: bytes of the IP packet) sends that many and answers
@@ -52,6 +55,7 @@ static const uint8_t generator_mac[ETH_ALEN] = { 0x02, 0, 0, 0, 0x01, 0x02 };
 static struct forward_bpf *bpf;
 static uint8_t to_mac[ETH_ALEN];
 static unsigned sinks;
+static bool swallowed;
 
 __attribute__((format(printf, 1, 2))) static _Noreturn void die(const char *format, ...)
 {
@@ -94,8 +98,18 @@ static const char *device_in(const char *text)
 
 /* ---- the ends ---- */
 
+static void attach_xdp(const struct bpf_program *program, const char *device)
+{
+	int err = bpf_xdp_attach((int)ifindex_of(device), bpf_program__fd(program),
+				 XDP_FLAGS_DRV_MODE, NULL);
+
+	errno = -err;
+	if (err)
+		die("cannot attach XDP to %s", device);
+}
+
 /* The descriptor stays open: the device lives as long as this process. */
-static void add_sink(const char *what)
+static void add_tun(const char *what)
 {
 	bool tap = !strncmp(what, "tap:", 4);
 	struct ifreq request = { .ifr_flags = (short)((tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI) };
@@ -113,6 +127,27 @@ static void add_sink(const char *what)
 	bpf->bss->sink_l2_len = tap ? ETH_HLEN : 0;
 }
 
+static void add_sink(const char *what)
+{
+	if (!strncmp(what, "xdp:", 4))
+		attach_xdp(bpf->progs.sink_xdp, device_in(what));
+	else
+		add_tun(what);
+}
+
+/* Every device may be one to send to. */
+static void forward_at(const char *device)
+{
+	struct if_nameindex *all = if_nameindex();
+
+	for (size_t i = 0; all && all[i].if_index; i++)
+		if (bpf_map_update_elem(bpf_map__fd(bpf->maps.forward_ports), &all[i].if_index,
+					&all[i].if_index, BPF_ANY))
+			die("device map, %s", all[i].if_name);
+	if_freenameindex(all);
+	attach_xdp(bpf->progs.xdp_forward, device);
+}
+
 static void drop_at(const char *what)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex_of(device_in(what)),
@@ -120,11 +155,11 @@ static void drop_at(const char *what)
 	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = bpf_program__fd(bpf->progs.drop_tc));
 	int err;
 
-	if (!strncmp(what, "xdp:", 4))
-		err = bpf_xdp_attach(hook.ifindex, bpf_program__fd(bpf->progs.drop_xdp),
-				     XDP_FLAGS_DRV_MODE, NULL);
-	else
-		err = bpf_tc_hook_create(&hook) ?: bpf_tc_attach(&hook, &opts);
+	if (!strncmp(what, "xdp:", 4)) {
+		attach_xdp(bpf->progs.drop_xdp, device_in(what));
+		return;
+	}
+	err = bpf_tc_hook_create(&hook) ?: bpf_tc_attach(&hook, &opts);
 	errno = -err;
 	if (err)
 		die("cannot attach %s", what);
@@ -203,7 +238,7 @@ static void settle(uint64_t count)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
 
-	for (int ms = 0; ms < SETTLE_MS && ended() < count; ms++)
+	for (int ms = 0; ms < SETTLE_MS && !swallowed && ended() < count; ms++)
 		nanosleep(&pause, NULL);
 }
 
@@ -270,6 +305,8 @@ int main(int argc, char **argv)
 		{ "sink", required_argument, NULL, 's' },
 		{ "sink-mac", required_argument, NULL, 'n' },
 		{ "drop", required_argument, NULL, 'd' },
+		{ "forward", required_argument, NULL, 'x' },
+		{ "swallowed", no_argument, NULL, 'w' },
 		{ 0 },
 	};
 	int option;
@@ -300,6 +337,12 @@ int main(int argc, char **argv)
 			break;
 		case 'd':
 			drop_at(optarg);
+			break;
+		case 'x':
+			forward_at(optarg);
+			break;
+		case 'w':
+			swallowed = true;
 			break;
 		default:
 			return 2;

@@ -173,9 +173,9 @@ static void fill_plane(void)
 	route(TABLE, "fd00:2::/32", VERDICT_DEVICE, VPC);
 	route(SOURCES, "10.50.0.0/16", VERDICT_GROUP, GROUP);
 	route(SOURCES, "fd00:50::/32", VERDICT_GROUP, GROUP);
-	associate(0, 0, ROOM, 0);
-	associate(100, 0, TAGGED, 0);
-	associate(100, 200, QINQ, 0);
+	associate(0, 0, ROOM, ASSOCIATION_REDIRECT);
+	associate(100, 0, TAGGED, ASSOCIATION_REDIRECT);
+	associate(100, 200, QINQ, ASSOCIATION_REDIRECT);
 	associate_tunnel();
 }
 

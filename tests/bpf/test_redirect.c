@@ -181,6 +181,14 @@ static void a_device_that_takes_no_frames_is_sent_some(void **state)
 	assert_arrives(&packets[0], neighbour_mac, 0, 0);
 }
 
+static void an_association_that_forbids_it_is_not_asked(void **state)
+{
+	(void)state;
+	open_way(0, 0);
+	associate(0, 0, ROOM, 0);
+	assert_arrives(&packets[0], neighbour_mac, 0, 0);
+}
+
 static void a_device_that_went_leaves_no_trace(void **state)
 {
 	static struct frame in;
@@ -258,6 +266,7 @@ int main(void)
 		XDP(a_lease_that_is_over_is_still_trusted),
 		XDP(a_neighbour_without_lease_is_lost),
 		XDP(a_device_that_takes_no_frames_is_sent_some),
+		XDP(an_association_that_forbids_it_is_not_asked),
 		XDP(a_device_that_went_leaves_no_trace),
 		XDP(what_the_kernel_must_answer_is_sent_on),
 		XDP(leases_do_not_outlive_a_restart),

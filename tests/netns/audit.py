@@ -185,7 +185,7 @@ def a_tunnel_of_the_map_sent_elsewhere():
 
 def an_attachment_of_the_map_emptied():
     number = next(i for i in range(1, 16) if u32(ifindex("eth1")) == device_value(i)[:4] and device_value(i)[8:10] == bytes(2))
-    bpf_map("update", "devices", u32(number), bytes(32))
+    bpf_map("update", "devices", u32(number), bytes(44))
     repairs("device", "different", "^vpc-a$")
     passes(1011)
 

@@ -393,7 +393,7 @@ static const char everything[] =
 	"attachments:\n"
 	"  vpc-a: { type: vpc, device: 'eth1.5', vlan: [100, 200], cidrs: [10.1.0.0/16, "
 	"'fd00::/8'], "
-	"next_hop: [10.1.0.254, 'fd00::1'], mtu: 9000, xdp: 'off', association: 'on' }\n"
+	"next_hop: [10.1.0.254, 'fd00::1'], mtu: 9000, xdp: 'off', redirect: 'on', association: 'on' }\n"
 	"  line: { type: vbr, device: 'null', cidrs: [10.2.0.0/16], asn: 1.10, priority: 7, xdp: "
 	"native, "
 	"association: empty }\n"

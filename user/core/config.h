@@ -50,6 +50,7 @@ struct mark {
 
 enum attachment_type { ATTACHMENT_VPC, ATTACHMENT_VBR, ATTACHMENT_VPN };
 enum xdp_mode { XDP_AUTO, XDP_NATIVE, XDP_OFF };
+enum redirect_mode { REDIRECT_AUTO, REDIRECT_ON, REDIRECT_OFF };
 enum no_route { NO_ROUTE_DROP, NO_ROUTE_PASS };
 /* What a failed health check does: the tunnel carries nothing, or it is only said. */
 enum on_failure { ON_FAILURE_REVOKE_ROUTE, ON_FAILURE_RESERVE_ROUTE };
@@ -105,8 +106,9 @@ struct config_attachment {
 	struct mark next_hop_mark;
 	uint32_t mtu; /* 0: the device's */
 	struct mark mtu_mark;
-	enum xdp_mode xdp; /* default XDP_AUTO */
-	uint32_t asn;	   /* vbr [S46]; 0: not known */
+	enum xdp_mode xdp;	     /* default XDP_AUTO */
+	enum redirect_mode redirect; /* default REDIRECT_AUTO */
+	uint32_t asn;		     /* vbr [S46]; 0: not known */
 	struct mark asn_mark;
 	uint32_t priority; /* vbr: metric in D6 [D17]; default 0 */
 	struct mark priority_mark;

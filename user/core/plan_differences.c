@@ -82,6 +82,13 @@ static const char *xdp_name(enum xdp_mode m)
 	return names[m];
 }
 
+static const char *redirect_name(enum redirect_mode m)
+{
+	static const char *const names[] = { "auto", "on", "off" };
+
+	return names[m];
+}
+
 void attachment_differs(struct differences *d, const struct config_attachment *was,
 			const struct config_attachment *is)
 {
@@ -93,6 +100,7 @@ void attachment_differs(struct differences *d, const struct config_attachment *w
 	address_differs(d, "next_hop", &was->next_hop_v6, &is->next_hop_v6);
 	number_differs(d, "mtu", was->mtu, is->mtu);
 	words_differ(d, "xdp", xdp_name(was->xdp), xdp_name(is->xdp));
+	words_differ(d, "redirect", redirect_name(was->redirect), redirect_name(is->redirect));
 	number_differs(d, "asn", was->asn, is->asn);
 	number_differs(d, "priority", was->priority, is->priority);
 	words_differ(d, "connection", was->connection.name, is->connection.name);

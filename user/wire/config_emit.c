@@ -125,6 +125,7 @@ static void put_next_hops(struct emitter *e, const struct config_attachment *a)
 static void put_device_attachment(struct emitter *e, const struct config_attachment *a)
 {
 	static const char *const xdp[] = { [XDP_NATIVE] = "native", [XDP_OFF] = "off" };
+	static const char *const redirect[] = { [REDIRECT_ON] = "on", [REDIRECT_OFF] = "off" };
 
 	key_text(e, "device", a->device);
 	put_vlans(e, a->vlans);
@@ -134,6 +135,8 @@ static void put_device_attachment(struct emitter *e, const struct config_attachm
 	key_number(e, "mtu", a->mtu, 0);
 	if (a->xdp != XDP_AUTO)
 		key_word(e, "xdp", xdp[a->xdp]);
+	if (a->redirect != REDIRECT_AUTO)
+		key_word(e, "redirect", redirect[a->redirect]);
 	key_number(e, "asn", a->asn, 0);
 	key_number(e, "priority", a->priority, 0);
 }

@@ -20,6 +20,7 @@ static const char *const no_route_words[] = { "drop", "pass", NULL };
 static const char *const hash_words[] = { "l4", "l3", "symmetric", NULL };
 static const char *const limits_words[] = { "none", "default", NULL };
 static const char *const xdp_words[] = { "auto", "native", "off", NULL };
+static const char *const redirect_words[] = { "auto", "on", "off", NULL };
 static const char *const on_failure_words[] = { "revoke_route", "reserve_route", NULL };
 static const char *const attachment_words[] = { "vpc", "vbr", "vpn", NULL };
 
@@ -27,6 +28,7 @@ static const char *const attachment_words[] = { "vpc", "vbr", "vpn", NULL };
 _Static_assert(NO_ROUTE_DROP == 0 && NO_ROUTE_PASS == 1, "no_route_words");
 _Static_assert(HASH_L4 == 0 && HASH_L3 == 1 && HASH_SYMMETRIC == 2, "hash_words");
 _Static_assert(XDP_AUTO == 0 && XDP_NATIVE == 1 && XDP_OFF == 2, "xdp_words");
+_Static_assert(REDIRECT_AUTO == 0 && REDIRECT_ON == 1 && REDIRECT_OFF == 2, "redirect_words");
 _Static_assert(ATTACHMENT_VPC == 0 && ATTACHMENT_VBR == 1 && ATTACHMENT_VPN == 2,
 	       "attachment_words");
 _Static_assert(ON_FAILURE_REVOKE_ROUTE == 0 && ON_FAILURE_RESERVE_ROUTE == 1, "on_failure_words");
@@ -127,6 +129,8 @@ static const struct field attachment_fields[] = {
 	  MARK(struct config_attachment, mtu_mark), .variants = DEVICES, MTU_RANGE },
 	{ "xdp", decode_word, VALUE(struct config_attachment, xdp), .variants = DEVICES,
 	  .names = xdp_words },
+	{ "redirect", decode_word, VALUE(struct config_attachment, redirect), .variants = DEVICES,
+	  .names = redirect_words },
 	{ "asn", decode_asn, VALUE(struct config_attachment, asn),
 	  MARK(struct config_attachment, asn_mark), .variants = VBR, ASN_RANGE, .rule = " [D17]" },
 	{ "priority", decode_number, VALUE(struct config_attachment, priority),

@@ -19,7 +19,7 @@ transit_router:
     main:
       learn: [vpc-a, dc-1]
 attachments:
-  vpc-a: { type: vpc, device: eth1, cidrs: [10.1.0.0/24, "fd00:1::/64"], association: main }
+  vpc-a: { type: vpc, device: eth1, cidrs: [10.1.0.0/24, "fd00:1::/64"], association: main, xdp: native }
   dc-1:  { type: vpn, connection: dc-1, association: main }
 customer_gateways:
   dc-1: { addresses: [192.0.2.2, 192.0.2.4] }
