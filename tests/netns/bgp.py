@@ -430,6 +430,30 @@ def a_session_that_goes_down_takes_its_routes_along_though_phase_2_stands():
     assert G.live(1) and stale() == [0, 0]
 
 
+def messages_that_were_lost_are_made_up_for_by_reading_anew():
+    """More than the socket holds, while the daemon does not run: some routes stay, most come and go, one leads elsewhere."""
+    configure("none")
+    G.cli("apply", CONFIG)
+    hosts = [f"10.{192 + (n >> 16)}.{n >> 8 & 255}.{n & 255}/32" for n in range(100000)]
+    bgp("add", "10.69.0.0/16", "dev tun101")
+    many("add", hosts[:10])
+    wait_for("ten and one", lambda: counts()[0] == (11, 11))
+    G.daemon.send_signal(signal.SIGSTOP)
+    many("add", hosts[10:])
+    many("del", hosts[20:])
+    bgp("replace", "10.69.0.0/16", "dev tun102")
+    bgp("del", hosts[0])
+    G.daemon.send_signal(signal.SIGCONT)
+    wait_for("what is there is learned", lambda: counts() == [(19, 19), (1, 1)], 60)
+    assert "messages about routes were lost" in open(f"{ground.STATE}/log").read()
+    assert path("10.69.0.1") == {"two"} and path("10.192.0.0") == {"no-route"} and path("10.192.0.19") == {"one"}
+    many("del", hosts[1:20])
+    bgp("del", "10.69.0.0/16")
+    configure()
+    G.cli("apply", CONFIG)
+    wait_for("all are gone", lambda: counts() == [(0, 0), (0, 0)])
+
+
 STORIES = [
     a_route_of_the_daemon_reaches_the_trie_and_the_packet_the_tunnel,
     two_hops_are_two_tunnels_and_a_replaced_route_is_what_it_is_now,
@@ -440,6 +464,7 @@ STORIES = [
     a_route_whose_tunnel_left_phase_2_lets_the_shorter_one_show,
     bgp_goes_before_a_destination_based_route_of_another_connection, the_default_route_may_be_learned,
     over_quota_is_refused_said_and_given_room_later, without_limits_all_are_accepted,
+    messages_that_were_lost_are_made_up_for_by_reading_anew,
     a_session_that_goes_down_takes_its_routes_along_though_phase_2_stands,
     a_daemon_that_was_killed_keeps_its_routes_and_so_does_the_next_one_that_sweeps_them,
     a_zebra_that_sweeps_nexthop_objects_alone, what_is_stale_goes_when_its_time_is_over, what_is_stale_goes_with_its_tunnel,
