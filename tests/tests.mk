@@ -53,8 +53,8 @@ test-unit: $(UNIT) $(FUZZ) $(BUILD)/espalier ## core and wire, the command line,
 test-netns: $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event $(T)/stream $(T)/reaction ## the real daemon in network namespaces of this host
 	@BUILD=$(BUILD) tests/run netns 300 $(NETNS_TESTS)
 
-test-vm: ## real strongSwan and real ESP in a virtual machine
-	@BUILD=$(BUILD) tests/run vm 4500 $(VM_DIR)/test
+test-vm: $(BUILD)/espalier ## real strongSwan and real ESP in a virtual machine
+	@BUILD=$(BUILD) tests/run vm 4500 tests/root/test_render.sh $(VM_DIR)/test
 
 include tests/bench/forward.mk
 include tests/bench/failover.mk

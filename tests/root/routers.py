@@ -40,7 +40,7 @@ class Router:
 
     def __init__(self, name):
         self.name = name
-        self.home = f"/run/{name}"  # of this side; /home in the chroot
+        self.home = f"/run/{name}"  # of this side; /mnt in the chroot
         os.makedirs(self.home)
         script = f"""
 set -e
@@ -77,8 +77,8 @@ exec sleep infinity"""
     def ip(self, *arguments):
         return run(*self.enter("ip", *arguments))
 
-    def routes(self, *arguments):
-        return json.loads(self.ip("-j", "route", "show", *arguments) or "[]")
+    def routes(self, family, *arguments):
+        return json.loads(self.ip("-j", family, "route", "show", *arguments) or "[]")
 
     def put(self, path, text):
         """A file of the root file system, as this router sees it."""
@@ -112,6 +112,18 @@ exec sleep infinity"""
     def vtysh(self, command):
         return self.run("vtysh", "-c", command)
 
+    def vtysh_json(self, command):
+        return json.loads(self.vtysh(command))
+
+    # ---- strongSwan ----
+
+    def charon_start(self, settings):
+        self.put("/run/strongswan.conf", f"include /etc/strongswan.conf\ninclude {settings}\n")
+        self.run("sh", "-c", "STRONGSWAN_CONF=/run/strongswan.conf charon-systemd </dev/null >/run/charon.log 2>&1 8<&- & "
+                 "echo $! >/run/charon.pid")
+        wait_for("charon answers", lambda: subprocess.run(self.inside("swanctl", "--stats"),
+                                                          capture_output=True).returncode == 0)
+
     # ---- BIRD ----
 
     def bird_start(self, conf):
@@ -125,9 +137,10 @@ exec sleep infinity"""
         return self.run("birdc", "-s", "/run/bird/bird.ctl", *command)
 
     def close(self):
+        """The PID namespace ends what is missed here."""
         for daemon in ("bgpd", "bfdd", "zebra", "mgmtd"):
             subprocess.run(self.inside("sh", "-c", f"kill -9 $(cat /run/frr/{daemon}.pid)"), capture_output=True)
-        subprocess.run(self.inside("sh", "-c", "kill -9 $(cat /run/bird/bird.pid)"), capture_output=True)
+        subprocess.run(self.inside("sh", "-c", "kill -9 $(cat /run/bird/bird.pid /run/charon.pid)"), capture_output=True)
         self.holder.kill()
         self.holder.wait()
         shutil.rmtree(self.home, ignore_errors=True)
