@@ -26,19 +26,19 @@ static uint64_t quiet_ns(const struct gateway *g)
 }
 
 /* Everything that came is from a zebra that is not there any more, or begins again. */
-static void keep_everything(struct gateway *g)
+static void keep_everything(struct gateway *g, uint64_t least_ns)
 {
 	nexthops_free(&g->bgp->fpm.nexthops);
 	g->bgp->fpm.inline_hops = false;
 	for (size_t i = 0; i < g->config.connection_count; i++)
 		if (by_fpm(g, i))
-			bgp_keep_all(g, i);
+			bgp_keep_all(g, i, least_ns);
 }
 
-static void forget_stream(struct gateway *g)
+static void forget_stream(struct gateway *g, uint64_t least_ns)
 {
 	g->bgp->fpm.stream = sd_event_source_unref(g->bgp->fpm.stream);
-	keep_everything(g);
+	keep_everything(g, least_ns);
 }
 
 void bgp_fpm_request_replay(struct gateway *g)
@@ -48,7 +48,7 @@ void bgp_fpm_request_replay(struct gateway *g)
 	if (!fpm->io || fpm_stream_fd(fpm->io) < 0)
 		return;
 	/* The source first: its descriptor is about to be another one's. */
-	forget_stream(g);
+	forget_stream(g, BGP_REPLAY_NS);
 	fpm_hang_up(fpm->io);
 }
 
@@ -59,7 +59,7 @@ static void end_stream(struct gateway *g, int err)
 				     "routes stay until FRR has sent them again");
 	else
 		gateway_log(LOG_WARNING, "FRR's FPM stream ended (%s)", strerror(-err));
-	forget_stream(g);
+	forget_stream(g, 0);
 	fpm_hang_up(g->bgp->fpm.io);
 }
 
@@ -99,7 +99,7 @@ static int on_caller(sd_event_source *source, int fd, uint32_t events, void *dat
 		return 0;
 	if (!err) {
 		gateway_log(LOG_INFO, "FRR's FPM stream begins");
-		keep_everything(g);
+		keep_everything(g, BGP_REPLAY_NS);
 		gateway_request_slow_path(g);
 	}
 	err = sd_event_add_io(g->event, &fpm->stream, fpm_stream_fd(fpm->io), EPOLLIN, on_stream,
@@ -133,11 +133,13 @@ static uint64_t sweep_quiet(struct gateway *g, uint64_t now)
 static int on_quiet(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct gateway *g = data;
+	bool was_stale = bgp_any_stale(g);
 	uint64_t now = gateway_now(g), next = sweep_quiet(g, now);
 
 	(void)source;
 	(void)usec;
-	gateway_request_slow_path(g);
+	if (was_stale != bgp_any_stale(g))
+		gateway_request_slow_path(g);
 	if (next)
 		bgp_arm(g, g->bgp->fpm.quiet, next - now);
 	return 0;
@@ -190,7 +192,7 @@ void bgp_fpm_configure(struct gateway *g)
 	if (fpm->io && wants && address_equal(&address, &fpm->address) && wanted->port == fpm->port)
 		return;
 	if (fpm->io) {
-		keep_everything(g);
+		keep_everything(g, BGP_REPLAY_NS);
 		bgp_fpm_close(g);
 	}
 	fpm->error = wants ? fpm->error : 0;

@@ -18,6 +18,7 @@
 #define NS_PER_US 1000ull
 
 #define BGP_LINK_SETTLE_MS 50
+#define BGP_REPLAY_NS	   (30 * NS_PER_S) /* zebra dials every three seconds, and sends what it has */
 
 /* What a reading of a connection's routes hangs on. */
 struct bgp_source {
@@ -99,8 +100,9 @@ bool bgp_any_stale(const struct gateway *g);
 bool bgp_keep_removed(struct gateway *g, size_t connection, const struct route_event *e);
 /* The same of a nexthop object: the routes that name it are kept, if it is not their writer's. */
 void bgp_keep_nexthop(struct gateway *g, size_t connection, uint32_t id, uint32_t remover);
-/* The feed of all this connection's routes is gone, or was never heard. */
-void bgp_keep_all(struct gateway *g, size_t connection);
+/* The feed of all this connection's routes is gone, or was never heard. They are kept for so long
+ * at least, whatever restart_time says. */
+void bgp_keep_all(struct gateway *g, size_t connection, uint64_t least_ns);
 int bgp_drop_stale(struct gateway *g, size_t connection, tunnel_mask tunnels);
 /* Sets the timer to when the next ones have been kept for long enough. */
 void bgp_await_expiry(struct gateway *g);

@@ -120,7 +120,7 @@ static int read_connection(struct gateway *g, size_t connection)
 		return err;
 	known->source = now;
 	if (by_fpm) {
-		bgp_keep_all(g, connection);
+		bgp_keep_all(g, connection, BGP_REPLAY_NS);
 		bgp_fpm_request_replay(g);
 	}
 	return 0;

@@ -12,14 +12,16 @@ static uint64_t stale_time(const struct gateway *g, size_t connection)
 	return r->enabled ? r->restart_s * NS_PER_S : 0;
 }
 
-static void say_kept(const struct gateway *g, size_t connection)
+static void say_kept(const struct gateway *g, size_t connection, uint64_t until)
 {
-	const struct config_connection *c = &g->config.connections[connection];
+	uint64_t now = bgp_monotonic();
 
-	gateway_log(LOG_WARNING,
-		    "connection %s: the routing daemon went, not the routes: they are kept for up "
-		    "to %u s (restart_time)",
-		    c->name, c->bgp.graceful_restart.restart_s);
+	gateway_log(
+		LOG_WARNING,
+		"connection %s: nobody vouches for its BGP routes: they are kept for up to %.0f "
+		"s",
+		g->config.connections[connection].name,
+		until > now ? (double)(until - now) / (double)NS_PER_S : 0.0);
 }
 
 bool bgp_any_stale(const struct gateway *g)
@@ -34,7 +36,7 @@ bool bgp_any_stale(const struct gateway *g)
 static void begin_staleness(struct gateway *g, size_t connection, bool first, uint64_t until)
 {
 	if (first)
-		say_kept(g, connection);
+		say_kept(g, connection, until);
 	bgp_connection_at(g, connection)->stale_until_ns = until;
 	bgp_await_expiry(g);
 }
@@ -72,21 +74,21 @@ void bgp_keep_nexthop(struct gateway *g, size_t connection, uint32_t id, uint32_
 		begin_staleness(g, connection, !stale, until);
 }
 
-void bgp_keep_all(struct gateway *g, size_t connection)
+void bgp_keep_all(struct gateway *g, size_t connection, uint64_t least_ns)
 {
 	struct bgp_connection *c = bgp_connection_at(g, connection);
 	uint64_t time = stale_time(g, connection);
 	bool begins = !c->learned.stale || c->heard_ns;
 
+	if (time < least_ns)
+		time = least_ns;
 	c->heard_ns = 0;
 	learned_keep_all(&c->learned);
 	if (!time)
 		bgp_drop_stale(g, connection, LEARNED_ALL_TUNNELS);
 	if (!begins || !c->learned.stale)
 		return;
-	say_kept(g, connection);
-	c->stale_until_ns = bgp_monotonic() + time;
-	bgp_await_expiry(g);
+	begin_staleness(g, connection, true, bgp_monotonic() + time);
 }
 
 int bgp_drop_stale(struct gateway *g, size_t connection, tunnel_mask tunnels)
