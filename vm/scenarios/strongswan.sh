@@ -72,13 +72,14 @@ TEXT
 }
 
 # Starts charon in the namespace's home (home.sh), so that two live on one machine. With a FILE, its connections are loaded
-# instead of those of swanctl_conf; strongswan_rendered_up takes what Espalier rendered.
+# instead of those of swanctl_conf; strongswan_rendered_up takes what Espalier rendered. charon_options are lines as of
+# charon_change.
 strongswan_up() # NAMESPACE [FILE]
 {
 	local ns=$1 file=${2:-} dir
 	home_up "$ns" || return 1
 	dir=$(home_directory "$ns" swanctl)
-	: >"$dir/options.conf"
+	printf '%s\n' "${charon_options:-}" >"$dir/options.conf"
 	if [ -n "$file" ]; then
 		cp "$file" "$dir/swanctl.conf"
 	else
@@ -108,7 +109,7 @@ strongswan_conf() # [LINE…]
 charon {
 	# Only what is needed: the many plugins of a default installation take 20 s to load under emulation, and bypass-lan
 	# among them would exempt every connected prefix, the VPC's included, from IPsec.
-	load = random nonce openssl aes sha2 hmac gcm kdf kernel-netlink socket-default vici
+	load = random nonce openssl aes sha2 hmac gcm kdf kernel-netlink socket-default updown vici
 	$(printf '%s\n' "$@")
 }
 charon-systemd {
@@ -193,16 +194,21 @@ swanctl_in() # NAMESPACE ARGUMENT…
 
 # ---- tunnels --------------------------------------------------------------------------------------------------------
 
-# Prints "IN OUT": how many usable ESP SAs the kernel has for the tunnel, by if_id. Larval ones have no key.
+# Prints "IN OUT": how many usable ESP SAs the kernel has for the tunnel, by if_id. Larval ones have no key. Kernels before
+# 6.10 do not say which way: there the address does.
 tunnel_sas() # NAMESPACE t0|t1
 {
 	local own peer if_ids i=${2#t}
 	ground_side "$1"
 	in_ns "$1" ip xfrm state list | awk -v own="${own[i]}" -v id="$(printf '0x%x' "${if_ids[i]}")" '
-		function count() { if (key && mine) { if (to == own) incoming++; else if (from == own) outgoing++ } }
-		/^src / { count(); from = $2; to = $4; key = mine = 0; next }
+		function count() {
+			if (!key || !mine) return
+			if (way == "in" || (way == "" && to == own)) incoming++
+			if (way == "out" || (way == "" && from == own)) outgoing++
+		}
+		/^src / { count(); from = $2; to = $4; key = mine = 0; way = ""; next }
 		$1 == "aead" || $1 == "enc" { key = 1 }
-		{ for (f = 1; f < NF; f++) if ($f == "if_id" && $(f + 1) == id) mine = 1 }
+		{ for (f = 1; f < NF; f++) { if ($f == "if_id" && $(f + 1) == id) mine = 1; if ($f == "dir") way = $(f + 1) } }
 		END { count(); print incoming + 0, outgoing + 0 }'
 }
 
@@ -258,7 +264,7 @@ tunnels_are_anew() {
 	[ "$(connections)" = "$(cat "$ground_state/negotiated" 2>/dev/null)" ] && tunnel_is_up t0 && tunnel_is_up t1
 }
 
-connections() { cksum "$ground_state"/swan/*/swanctl/swanctl.conf; }
+connections() { cksum "$ground_state"/home/*/swanctl/swanctl.conf; }
 
 # Deletes the tunnel's CHILD_SA (its IKE SA stays) from the given side and waits until it is gone at both ends.
 tunnel_terminate() # t0|t1 [gateway|dc-gateway]

@@ -229,7 +229,8 @@ capture_holds() # NAME FILTER: while it runs
 }
 
 # A tcpdump filter for what may pass a sealed underlay: ESP and IKE between the gateways' tunnel addresses, ARP,
-# ICMPv6 neighbour discovery with the hop limit it must have, MLD (which has a hop-by-hop header in front).
+# ICMPv6 neighbour discovery with the hop limit it must have, MLD (which has a hop-by-hop header in front). IKE over IPv6,
+# too: with MOBIKE, charon tries every address of its peer.
 # Addresses count: UDP to port 4500 from a VPC address is a leak, not IKE.
 capture_sealed_filter() {
 	local hosts
@@ -238,6 +239,7 @@ capture_sealed_filter() {
 	hosts+=" and ${hosts//src/dst}"
 	printf '%s' "(arp) or (ip proto 50 and $hosts) or" \
 		" (ip and udp and (port 500 or port 4500) and $hosts) or" \
+		" (ip6 and udp and (port 500 or port 4500) and host 2001:db8:2::1 and host 2001:db8:2::2) or" \
 		" (ip6[6] == 58 and ip6[7] == 255 and ip6[40] >= 133 and ip6[40] <= 137) or" \
 		" (ip6[6] == 0 and ip6[40] == 58 and (ip6[48] == 143 or (ip6[48] >= 130 and ip6[48] <= 132)))"
 }
