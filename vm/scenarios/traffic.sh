@@ -249,11 +249,12 @@ capture_count() # FILE FILTER
 	tcpdump -n --count -r "$1" "$2" 2>/dev/null | sed -n "s/^\([0-9]*\) packets\{0,1\}$/\1/p"
 }
 
-# How many ESP packets a tunnel carried: from the gateway (out), to it (in), or both.
+# How many ESP packets a tunnel carried: from the gateway (out), to it (in), or both. In UDP, IKE begins with four zeros, ESP
+# with its SPI.
 capture_esp() # FILE t0|t1|all [out|in|both]
 {
 	# shellcheck disable=SC2034 # ground_side sets all three
-	local own peer if_ids i filter='ip proto 50'
+	local own peer if_ids i filter='(ip proto 50 or (ip and udp port 4500 and udp[8:4] != 0))'
 	if [ "$2" != all ]; then
 		ground_side gateway
 		i=${2#t}
