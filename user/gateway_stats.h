@@ -21,6 +21,11 @@ bool stats_window(struct gateway *g, const struct gateway_tunnel *t, struct rate
 
 /* The kernel's counters as they are. 0; -ENOENT: this kernel has none; -errno. */
 int stats_kernel(const struct gateway *g, struct xfrm_stat_list *out);
+/* The kernel's counters by position: how much of each was `tunnel`'s, as far as it can be told
+ * (core/xfrm_stat.h). False: there are no more. */
+bool stats_told(const struct gateway *g, uint32_t tunnel, size_t i, struct xfrm_stat *out);
+/* The id will be another tunnel's. */
+void stats_forget(struct gateway *g, uint32_t tunnel);
 /* At each audit: which of the kernel's counters have grown since the last one. */
 void stats_audit(struct gateway *g);
 /* While an update runs: an alarm for each counter that had grown at the last audit. */

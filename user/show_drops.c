@@ -99,6 +99,16 @@ static void append_sas(json_t *list, const struct gateway *g, const struct gatew
 		      "of its present SAs: not authentic (part of XfrmInStateProtoError)");
 }
 
+/* What of the kernel's counters is known to be this tunnel's. */
+static void append_told(json_t *list, const struct gateway *g, const struct gateway_tunnel *t)
+{
+	struct xfrm_stat stat;
+
+	for (size_t i = 0; stats_told(g, t->id, i, &stat); i++)
+		append_kernel(list, gateway_tunnel_config(g, t)->name, stat.name, stat.packets,
+			      xfrm_stat_help(stat.name));
+}
+
 static void append_stats(json_t *list, const struct gateway *g)
 {
 	struct xfrm_stat_list stats;
@@ -123,8 +133,10 @@ json_t *show_drops(struct gateway *g, const json_t *request)
 			append_reasons(list, g->config.attachments[i].name, counters, all);
 	refresh_sas(g);
 	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
-		if (g->tunnels[i].used)
+		if (g->tunnels[i].used) {
 			append_sas(list, g, &g->tunnels[i]);
+			append_told(list, g, &g->tunnels[i]);
+		}
 	append_stats(list, g);
 	return list;
 }

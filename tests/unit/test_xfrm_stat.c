@@ -102,6 +102,30 @@ static void what_grew_is_found_by_name(void **state)
 	assert_int_equal(0, xfrm_stat_growth(&was, &now.list[3])); /* was not counted */
 }
 
+static void packets_are_blamed_on_a_tunnel_that_did_not_lose_them(void **state)
+{
+	static const struct {
+		uint64_t errors[3], packets;
+		int culprit;
+	} rows[] = {
+		{ { 0, 0, 0 }, 3, -1 }, /* through no tunnel */
+		{ { 0, 3, 0 }, 3, 1 },
+		{ { 0, 7, 0 }, 3, 1 },	/* counted a moment later, or for want of a route */
+		{ { 0, 2, 0 }, 3, -1 }, /* one at least went another way */
+		{ { 0, 3, 1 }, 3, -1 }, /* any of both */
+		{ { 3, 0, 3 }, 3, -1 },
+		{ { 0, 0, 1 }, 1, 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		assert_int_equal(xfrm_stat_culprit(rows[i].errors, 3, rows[i].packets),
+				 rows[i].culprit);
+	assert_true(xfrm_stat_is_output("XfrmOutNoStates"));
+	assert_false(xfrm_stat_is_output("XfrmInNoStates"));
+	assert_false(xfrm_stat_is_output("XfrmAcquireError"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -111,6 +135,7 @@ int main(void)
 		cmocka_unit_test(a_file_without_a_counter_is_an_error),
 		cmocka_unit_test(more_counters_than_there_is_room_for_do_no_harm),
 		cmocka_unit_test(what_grew_is_found_by_name),
+		cmocka_unit_test(packets_are_blamed_on_a_tunnel_that_did_not_lose_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

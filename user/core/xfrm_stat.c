@@ -57,3 +57,22 @@ uint64_t xfrm_stat_growth(const struct xfrm_stat_list *was, const struct xfrm_st
 				       : 0;
 	return 0;
 }
+
+int xfrm_stat_culprit(const uint64_t *errors, size_t count, uint64_t packets)
+{
+	int culprit = -1;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!errors[i])
+			continue;
+		if (culprit >= 0)
+			return -1;
+		culprit = (int)i;
+	}
+	return culprit >= 0 && errors[culprit] >= packets ? culprit : -1;
+}
+
+bool xfrm_stat_is_output(const char *name)
+{
+	return !strncmp(name, "XfrmOut", strlen("XfrmOut"));
+}
