@@ -61,8 +61,15 @@ static __always_inline int decision_leave(struct xdp_md *ctx, enum reason reason
 static __always_inline bool decision_read(const struct __sk_buff *skb, struct decision *out)
 {
 	const struct decision *d = (void *)(long)skb->data_meta;
+	const void *data;
 
-	if ((const void *)(d + 1) > (void *)(long)skb->data || d->cookie != decision_cookie)
+	/* In C, the compiler may move the word by a 32 bit register, which makes a number of the
+	 * pointer. */
+	asm("%[data] = *(u32 *)(%[skb] + %[offset])"
+	    : [data] "=r"(data)
+	    : [skb] "r"(skb), [offset] "i"(__builtin_offsetof(struct __sk_buff, data)));
+
+	if ((const void *)(d + 1) > data || d->cookie != decision_cookie)
 		return false;
 	*out = *d;
 	return true;

@@ -42,6 +42,33 @@ struct {
 	__type(value, struct route);
 } routes_v6 SEC(".maps");
 
+/* (table, family) -> a root of the index: the same routes as in the tries, laid out for the lookup
+ * (struct index_head). INDEX_ASK: the tries are asked. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, INDEX_ROOTS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} index_roots SEC(".maps");
+
+/* Lines of the index by the segment; the controller, which has them mapped into its memory, adds
+ * and takes away segments as tables grow and shrink. */
+struct index_segment_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, INDEX_SEGMENT_LINES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct index_line));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, INDEX_SEGMENTS);
+	__type(key, __u32);
+	__array(values, struct index_segment_map);
+} index_segments SEC(".maps");
+
 /* Group id -> 256 buckets, each a tunnel and its spare, and the members. Routes that share their
  * next hops share a group. */
 struct {

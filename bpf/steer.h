@@ -210,7 +210,7 @@ static __always_inline int no_route(const struct association *a)
 static __always_inline bool answers_us(const struct packet *p, const struct association *a)
 {
 	__u32 l4 = p->l3 + (p->v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
-	const struct route *route;
+	struct route route;
 	const __u8 *type;
 
 	if (p->protocol != (p->v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) || p->options || p->fragment ||
@@ -219,21 +219,18 @@ static __always_inline bool answers_us(const struct packet *p, const struct asso
 	type = at(p, l4, sizeof(*type));
 	if (!type || *type != (p->v6 ? ICMPV6_ECHO_REPLY : ICMP_ECHO_REPLY))
 		return false;
-	route = route_to(a->table, p);
-	return route && route->verdict == VERDICT_LOCAL;
+	return route_to(a->table, p, &route) && route.verdict == VERDICT_LOCAL;
 }
 
 static __always_inline bool source_allowed(const struct packet *p, const struct association *a)
 {
-	return a->source_table == NO_TABLE || leads_on(route_back(a->source_table, p)) ||
-	       answers_us(p, a);
+	return a->source_table == NO_TABLE || leads_back(a->source_table, p) || answers_us(p, a);
 }
 
 /* enum reason, or SPLIT. p: with its link header parsed. */
 static __always_inline int steer(struct packet *p, const struct association *a, struct steering *s)
 {
 	enum addressee who = addressee(p, a);
-	const struct route *route;
 	int step;
 
 	if (who == TO_OTHER)
@@ -254,11 +251,9 @@ static __always_inline int steer(struct packet *p, const struct association *a, 
 	if (a->table == NO_TABLE)
 		return REASON_NO_ASSOCIATION;
 
-	route = route_to(a->table, p);
-	if (!route)
+	s->matched = route_to(a->table, p, &s->route);
+	if (!s->matched)
 		return no_route(a);
-	s->matched = true;
-	s->route = *route;
 	switch (s->route.verdict) {
 	case VERDICT_GROUP:
 	case VERDICT_DEVICE:

@@ -22,6 +22,7 @@
 #define GROUP_BUCKETS	 256
 #define GROUP_MEMBERS	 16
 #define MAX_NAMES	 16384
+#define MAX_TABLES	 4096
 #define NO_TUNNEL	 0xffffffffu
 #define NO_TABLE	 0xffffffffu
 #define NO_ATTACHMENT	 0 /* ids of attachments start at 1: slot 0 counts what belongs to none */
@@ -88,6 +89,59 @@ struct route {
 	__u16 reserved;
 	__u32 target;
 };
+
+/*
+ * The index: the same routes as the tries, laid out for the lookup. Per table and family a tree
+ * whose nodes take INDEX_BITS of the address a step. A cell holds
+ *
+ *   a leaf    what the routes say of every address below: verdict, matched length, target
+ *   a child   INDEX_CHILD and the number of the node that tells more
+ *   INDEX_ASK the index does not know; the trie does
+ *
+ * A node's 256 slots come in runs of equal cells, and of each run there is one cell: a bit for each
+ * slot says whether a run begins there. So a node of few runs is one cache line, and a full
+ * Internet table a few MiB.
+ *
+ * Lines live in segments (inner maps of `index_segments`), which come and go as they are needed;
+ * line n is in segment n / INDEX_SEGMENT_LINES, a node's number is that of its first line, and all
+ * its lines are in one segment. The root of a large table is wide: a whole segment, one cell for
+ * each value of the first INDEX_WIDE_BITS bits. core/index.h says how the index is kept.
+ */
+#define INDEX_BITS	    8
+#define INDEX_SLOTS	    256
+#define INDEX_LINE_WORDS    16
+#define INDEX_WIDE_BITS	    16
+#define INDEX_SEGMENT_LINES 4096
+#define INDEX_SEGMENTS	    4096
+#define INDEX_CHILD	    0x80000000u
+#define INDEX_WIDE	    0x40000000u /* in a root, with INDEX_CHILD: the number of its first line */
+#define INDEX_NODE	    0x3fffffffu
+#define INDEX_ASK	    0u
+#define INDEX_NONE	    0x07000000u /* leaf: no route */
+
+/* A line of 16 words, of cells if it is not the first of a node. */
+struct index_line {
+	__u32 words[INDEX_LINE_WORDS];
+};
+
+/* The first line. Slot s has the cell at word place[s / 64] + (runs begun in starts[s / 64] up to
+ * s), counted over all of the node's lines. */
+struct index_head {
+	__u64 starts[4]; /* bit s % 64 of word s / 64: a run begins with slot s */
+	__u16 place[4];
+	__u32 cells[6];
+};
+
+#define INDEX_FIRST_PLACE 10 /* word of the first cell */
+
+/* A leaf of a route: verdict << 24 | prefix_len << 16 | target. */
+#define INDEX_LEAF_VERDICT(cell) ((cell) >> 24 & 7)
+#define INDEX_LEAF_LEN(cell)	 ((cell) >> 16 & 0xff)
+#define INDEX_LEAF_TARGET(cell)	 ((cell) & 0xffff)
+
+/* Index of map `index_roots`, a cell in 64 bits each. */
+#define INDEX_ROOT(table, v6) (2 * (table) + (v6))
+#define INDEX_ROOTS	      (2 * MAX_TABLES)
 
 /*
  * A bucket's tunnel, and the tunnel that placement_refresh() gives this bucket once the first one
@@ -249,6 +303,10 @@ _Static_assert(sizeof(struct association) == 24, "association");
 _Static_assert(sizeof(struct route_key_v4) == 12, "route_key_v4");
 _Static_assert(sizeof(struct route_key_v6) == 24, "route_key_v6");
 _Static_assert(sizeof(struct route) == 8, "route");
+_Static_assert(sizeof(struct index_line) == 64 && sizeof(struct index_head) == 64, "index_line");
+_Static_assert(INDEX_SEGMENT_LINES *INDEX_LINE_WORDS == 1 << INDEX_WIDE_BITS,
+	       "a root is a segment");
+_Static_assert(MAX_GROUPS <= 0x10000 && MAX_ATTACHMENTS <= 0x10000, "targets fit a leaf");
 _Static_assert(sizeof(struct group) == 1056, "group");
 _Static_assert(sizeof(struct bucket_use) == 1024, "bucket_use");
 _Static_assert(sizeof(struct tunnel) == 16, "tunnel");

@@ -12,6 +12,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,17 +237,19 @@ static void measure(struct bench *b, double medians[PROGRAMS])
 static void report(struct bench *b, const struct mix *mix, const double ns[PROGRAMS])
 {
 	const char *family = b->v6 ? "ipv6" : "ipv4", *locality = mix->zipf ? "zipf" : "random";
+	uint64_t bytes = index_bytes(&b->ground.dataplane->index);
 
-	printf("%-5s %8zu %13u %9s %9.0f %11.0f %7.0f %9.0f %10.2f\n", family, b->routes.loaded,
-	       mix->distinct, locality, ns[STEER], ns[TRACKED], ns[FIB], ns[LEAST],
-	       ns[STEER] / ns[FIB]);
+	printf("%-5s %8zu %13u %9s %9.0f %11.0f %7.0f %9.0f %10.2f %10.1f\n", family,
+	       b->routes.loaded, mix->distinct, locality, ns[STEER], ns[TRACKED], ns[FIB],
+	       ns[LEAST], ns[STEER] / ns[FIB], (double)bytes / (1 << 20));
 	fflush(stdout);
 	fprintf(b->json,
 		"%s  {\"family\": \"%s\", \"routes\": %zu, \"destinations\": %u, "
 		"\"locality\": \"%s\", \"steer_ns\": %.0f, \"tracked_ns\": %.0f, "
-		"\"fib_ns\": %.0f, \"floor_ns\": %.0f, \"machine\": \"%s\"}",
+		"\"fib_ns\": %.0f, \"floor_ns\": %.0f, \"index_bytes\": %" PRIu64
+		", \"machine\": \"%s\"}",
 		b->rows++ ? ",\n" : "", family, b->routes.loaded, mix->distinct, locality,
-		ns[STEER], ns[TRACKED], ns[FIB], ns[LEAST], machine());
+		ns[STEER], ns[TRACKED], ns[FIB], ns[LEAST], bytes, machine());
 }
 
 static void bench_size(struct bench *b, size_t size)
@@ -287,9 +290,9 @@ int main(int argc, char **argv)
 	b.json = fopen(argv[1], "w");
 	require(b.json != NULL, argv[1]);
 	ground_make(&b.ground);
-	printf("%s\n\n%-5s %8s %13s %9s %9s %11s %7s %9s %10s\n", machine(), "", "routes",
+	printf("%s\n\n%-5s %8s %13s %9s %9s %11s %7s %9s %10s %10s\n", machine(), "", "routes",
 	       "destinations", "locality", "steer ns", "tracked ns", "fib ns", "floor ns",
-	       "steer/fib");
+	       "steer/fib", "index MiB");
 	fprintf(b.json, "[\n");
 	bench_family(&b, argv[2], false);
 	bench_family(&b, argv[3], true);

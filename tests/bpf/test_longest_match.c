@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The route that the dataplane takes is the longest that matches: against a naive linear search
- * over random nested prefixes in two tables, and at the edges of single ones.
+ * over random nested prefixes in two tables, and at the edges of single ones. By the index, and by
+ * the tries where the index cannot tell.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -140,6 +141,14 @@ static void a_v6_route_other_than_the_longest_is_taken(void **state)
 	compare_many(true);
 }
 
+static void without_the_index_a_route_other_than_the_longest_is_taken(void **state)
+{
+	(void)state;
+	world_ask_tries(&world);
+	compare_many(false);
+	compare_many(true);
+}
+
 /* ---- edges ---- */
 
 struct edge {
@@ -226,6 +235,7 @@ int main(void)
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(a_v4_route_other_than_the_longest_is_taken),
 		cmocka_unit_test(a_v6_route_other_than_the_longest_is_taken),
+		cmocka_unit_test(without_the_index_a_route_other_than_the_longest_is_taken),
 	};
 	static struct CMUnitTest tests[EDGES + sizeof(others) / sizeof(others[0])];
 	static char names[EDGES][80];

@@ -47,10 +47,15 @@ void world_open(struct world *w, enum hash_mode mode)
 	REQUIRE(w->object);
 	w->object->rodata->hash_mode = mode;
 	REQUIRE(!gateway_bpf__load(w->object));
+	w->plane = (struct dataplane){ .object = w->object };
+	REQUIRE(!dataplane_share(&w->plane));
+	REQUIRE(!dataplane_index_build(&w->plane));
 }
 
 void world_close(struct world *w)
 {
+	dataplane_index_close(&w->plane);
+	dataplane_unshare(&w->plane);
 	gateway_bpf__destroy(w->object);
 	close(w->tun_fd);
 }
@@ -69,43 +74,28 @@ void world_associate(struct world *w, uint32_t ifindex, uint16_t outer, uint16_t
 	update(w->object->maps.associations, &key, &value);
 }
 
-static bool route_keys(uint32_t table, const char *text, struct route_key_v4 *v4,
-		       struct route_key_v6 *v6, uint8_t *len)
-{
-	struct prefix p;
-
-	REQUIRE(!prefix_parse(text, &p, NULL));
-	*len = p.len;
-	*v4 = (struct route_key_v4){ TABLE_BITS + p.len, table, 0 };
-	*v6 = (struct route_key_v6){ .prefixlen = TABLE_BITS + p.len, .table = table };
-	memcpy(&v4->address, p.address.bytes, 4);
-	memcpy(v6->address, p.address.bytes, 16);
-	return p.address.family == AF_INET6;
-}
-
 void world_route(struct world *w, uint32_t table, const char *prefix, enum verdict verdict,
 		 uint32_t target)
 {
 	struct route value = { .verdict = (uint8_t)verdict, .target = target };
-	struct route_key_v4 v4;
-	struct route_key_v6 v6;
+	struct prefix p;
 
-	if (route_keys(table, prefix, &v4, &v6, &value.prefix_len))
-		update(w->object->maps.routes_v6, &v6, &value);
-	else
-		update(w->object->maps.routes_v4, &v4, &value);
+	REQUIRE(!prefix_parse(prefix, &p, NULL));
+	value.prefix_len = p.len;
+	REQUIRE(!dataplane_set_route(&w->plane, table, &p, &value));
 }
 
 void world_unroute(struct world *w, uint32_t table, const char *prefix)
 {
-	struct route_key_v4 v4;
-	struct route_key_v6 v6;
-	uint8_t len;
+	struct prefix p;
 
-	if (route_keys(table, prefix, &v4, &v6, &len))
-		REQUIRE(!bpf_map_delete_elem(bpf_map__fd(w->object->maps.routes_v6), &v6));
-	else
-		REQUIRE(!bpf_map_delete_elem(bpf_map__fd(w->object->maps.routes_v4), &v4));
+	REQUIRE(!prefix_parse(prefix, &p, NULL));
+	REQUIRE(!dataplane_delete_route(&w->plane, table, &p));
+}
+
+void world_ask_tries(struct world *w)
+{
+	memset(w->plane.index_roots, 0, INDEX_ROOTS * sizeof(*w->plane.index_roots));
 }
 
 void world_live(struct world *w, uint32_t tunnel, bool live)

@@ -13,7 +13,7 @@
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <dataplane.h>
-#include "gateway.skel.h"
+#include "io/dataplane_internal.h"
 #include "packet.h"
 
 #define LO	    1u
@@ -22,6 +22,7 @@
 
 struct world {
 	struct gateway_bpf *object;
+	struct dataplane plane; /* of that object, for what is not written by hand: the routes */
 	uint32_t tun; /* ifindex of a TUN device */
 	int tun_fd;
 };
@@ -49,6 +50,8 @@ void world_associate(struct world *w, uint32_t ifindex, uint16_t outer, uint16_t
 void world_route(struct world *w, uint32_t table, const char *prefix, enum verdict verdict,
 		 uint32_t target);
 void world_unroute(struct world *w, uint32_t table, const char *prefix);
+/* From now on as if there were no index. */
+void world_ask_tries(struct world *w);
 void world_tunnel(struct world *w, uint32_t id, uint32_t ifindex, uint32_t mtu, bool live);
 void world_device(struct world *w, uint32_t attachment, struct device value);
 /* Every bucket the same pair. */

@@ -7,7 +7,6 @@
 #include "ids.h"
 
 #define FIRST_ATTACHMENT 1 /* the dataplane counts packets of unknown devices under 0 */
-#define ID_TABLES	 4096
 
 int id_space_init(struct id_space *s, size_t limit)
 {
@@ -81,7 +80,7 @@ int id_spaces_init(struct id_spaces *s)
 	int err;
 
 	*s = (struct id_spaces){ 0 };
-	err = id_space_init(&s->tables, ID_TABLES);
+	err = id_space_init(&s->tables, MAX_TABLES);
 	if (!err)
 		err = id_space_init(&s->attachments, MAX_ATTACHMENTS);
 	if (!err)

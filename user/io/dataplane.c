@@ -5,6 +5,7 @@
  *
  *   dataplane_attach.c   programs on devices
  *   dataplane_maps.c     what is written to maps, and read back
+ *   dataplane_index.c    the memory of what makes lookups fast
  *   dataplane_audit.c    pins that somebody removed
  *   dataplane_shared.c   maps that are memory of this process
  *   dataplane_counters.c what the programs count, and what they say of a packet
@@ -232,6 +233,8 @@ static int load(struct dataplane *d, const struct dataplane_options *options, co
 	err = keep_cookie(d);
 	if (!err)
 		err = dataplane_share(d);
+	if (!err)
+		err = dataplane_index_build(d);
 	return err ? fail(err, why, "cannot use the BPF maps: %s", strerror(-err)) : 0;
 }
 
@@ -244,6 +247,7 @@ int dataplane_open(const struct dataplane_options *options, struct dataplane **o
 
 	if (!d)
 		return fail(-ENOMEM, why, "out of memory");
+	d->index_limit = options->index_segments;
 	libbpf_set_print(keep_warning);
 	first_warning[0] = '\0';
 	if (strlen(dir) >= sizeof(d->pin_dir)) {
@@ -266,6 +270,7 @@ void dataplane_close(struct dataplane *d)
 {
 	if (!d)
 		return;
+	dataplane_index_close(d);
 	dataplane_unshare(d);
 	gateway_bpf__destroy(d->object);
 	free(d->per_cpu);

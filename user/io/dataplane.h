@@ -19,6 +19,7 @@ struct dataplane;
 struct dataplane_options {
 	const char *pin_dir; /* default /sys/fs/bpf/espalier; created; must lie on a bpffs */
 	enum hash_mode hash;
+	uint32_t index_segments; /* of 256 KiB, at most, for the index; 0: INDEX_SEGMENTS - 1 */
 };
 
 /*

@@ -5,6 +5,7 @@
 
 #include "dataplane.h"
 
+#include "../core/index.h"
 #include "gateway.skel.h"
 
 #define PATH_LEN 512
@@ -13,7 +14,13 @@ struct dataplane {
 	struct gateway_bpf *object;
 	char pin_dir[PATH_LEN];
 	uint64_t *liveness, *settings;	      /* maps of these names, shared with the programs */
+	uint64_t *index_roots;		      /* likewise */
 	const struct bucket_use *bucket_used; /* likewise */
+	struct index index;
+	struct index_memory index_memory;
+	struct index_line **segments; /* of the index, by number; mapped */
+	uint32_t index_limit;	      /* how many, at most */
+	int unused_segment;	      /* descriptor of one that stands where none is */
 	int cpus;
 	struct counter *per_cpu; /* room for one value of a per-CPU map */
 };
@@ -35,5 +42,17 @@ static inline int dataplane_first(int err, int next)
 /* dataplane_shared.c: the maps that are memory of this process too. 0 or -errno. */
 int dataplane_share(struct dataplane *d);
 void dataplane_unshare(struct dataplane *d);
+
+/* dataplane_index.c. Built from what is in the tries, beside what a former controller (or this one)
+ * had, and put in its place. 0 or -errno. */
+int dataplane_index_build(struct dataplane *d);
+void dataplane_index_close(struct dataplane *d);
+/* After the trie was told. */
+void dataplane_index_set(struct dataplane *d, uint32_t table, const struct prefix *p,
+			 const struct route *value);
+void dataplane_index_delete(struct dataplane *d, uint32_t table, const struct prefix *p);
+/* dataplane_maps.c: the longest route of the trie that contains `p` and is shorter. */
+bool dataplane_route_around(struct dataplane *d, uint32_t table, const struct prefix *p,
+			    struct route *out);
 
 #endif

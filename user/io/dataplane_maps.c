@@ -66,20 +66,30 @@ int dataplane_set_route(struct dataplane *d, uint32_t table, const struct prefix
 {
 	struct route_key_v6 v6 = key_v6(table, p);
 	struct route_key_v4 v4 = key_v4(table, p);
+	int err;
 
 	if (p->address.family == AF_INET6)
-		return update(d->object->maps.routes_v6, &v6, value);
-	return update(d->object->maps.routes_v4, &v4, value);
+		err = update(d->object->maps.routes_v6, &v6, value);
+	else
+		err = update(d->object->maps.routes_v4, &v4, value);
+	if (!err)
+		dataplane_index_set(d, table, p, value);
+	return err;
 }
 
 int dataplane_delete_route(struct dataplane *d, uint32_t table, const struct prefix *p)
 {
 	struct route_key_v6 v6 = key_v6(table, p);
 	struct route_key_v4 v4 = key_v4(table, p);
+	int err;
 
 	if (p->address.family == AF_INET6)
-		return delete (d->object->maps.routes_v6, &v6);
-	return delete (d->object->maps.routes_v4, &v4);
+		err = delete (d->object->maps.routes_v6, &v6);
+	else
+		err = delete (d->object->maps.routes_v4, &v4);
+	if (!err || err == -ENOENT)
+		dataplane_index_delete(d, table, p);
+	return err;
 }
 
 int dataplane_set_group(struct dataplane *d, uint32_t id, const struct group *value)
@@ -276,19 +286,34 @@ int dataplane_each_route(struct dataplane *d, dataplane_route_fn fn, void *data)
 	return err;
 }
 
+static int longest(struct dataplane *d, uint32_t table, const struct prefix *p, struct route *out)
+{
+	struct route_key_v6 v6 = key_v6(table, p);
+	struct route_key_v4 v4 = key_v4(table, p);
+
+	if (p->address.family == AF_INET6)
+		return lookup(d->object->maps.routes_v6, &v6, out);
+	return lookup(d->object->maps.routes_v4, &v4, out);
+}
+
+bool dataplane_route_around(struct dataplane *d, uint32_t table, const struct prefix *p,
+			    struct route *out)
+{
+	struct prefix wider = *p;
+
+	if (!p->len)
+		return false;
+	wider.len--;
+	return !longest(d, table, &wider, out);
+}
+
 /* A longest match is the entry itself if it is as long. */
 int dataplane_get_route(struct dataplane *d, uint32_t table, const struct prefix *p,
 			struct route *out)
 {
-	struct route_key_v6 v6 = key_v6(table, p);
-	struct route_key_v4 v4 = key_v4(table, p);
 	struct route found;
-	int err;
+	int err = longest(d, table, p, &found);
 
-	if (p->address.family == AF_INET6)
-		err = lookup(d->object->maps.routes_v6, &v6, &found);
-	else
-		err = lookup(d->object->maps.routes_v4, &v4, &found);
 	if (!err && found.prefix_len != p->len)
 		err = -ENOENT;
 	if (!err)

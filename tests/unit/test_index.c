@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The index says what the longest matching route says, or that it does not know: against a linear
+ * search, through random changes, with readers that are in the middle of a lookup, and without
+ * memory.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <cmocka.h>
+#include "core/index.h"
+
+#define TABLE	 3
+#define ROUTES	 1500
+#define SEGMENTS 64
+#define READERS	 8
+#define SEEN	 64
+
+/* ---- the routes, and a linear search ---- */
+
+struct model {
+	struct prefix prefix;
+	struct route value;
+	bool used;
+};
+
+static struct model model[ROUTES];
+static uint64_t state;
+
+static uint32_t number(uint32_t below)
+{
+	state = state * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)((state >> 33) % below);
+}
+
+/* Few distinct bytes at the front, so that prefixes nest and addresses hit them. */
+static struct address random_address(bool v6)
+{
+	struct address a = { .family = v6 ? AF_INET6 : AF_INET };
+
+	for (unsigned i = 0; i < (v6 ? 16u : 4u); i++)
+		a.bytes[i] = (uint8_t)(i < 2 ? 20 + number(6) : number(i < 4 ? 24 : 256));
+	return a;
+}
+
+static struct prefix random_prefix(bool v6)
+{
+	struct address a = random_address(v6);
+
+	return prefix_of(&a, number(3) ? 10 + number(23) : number(address_bits(&a) + 1));
+}
+
+/* The longest route around the first `max` bits of an address. */
+static const struct model *naive(const struct address *a, unsigned max)
+{
+	const struct model *best = NULL;
+
+	for (size_t i = 0; i < ROUTES; i++) {
+		const struct model *m = &model[i];
+
+		if (m->used && m->prefix.len <= max && prefix_contains_address(&m->prefix, a) &&
+		    (!best || m->prefix.len > best->prefix.len))
+			best = m;
+	}
+	return best;
+}
+
+static uint32_t expected(const struct address *a)
+{
+	const struct model *m = naive(a, 128);
+
+	return m ? index_leaf(&m->value) : INDEX_NONE;
+}
+
+static struct model *find(const struct prefix *p)
+{
+	for (size_t i = 0; i < ROUTES; i++)
+		if (model[i].used && prefix_equal(&model[i].prefix, p))
+			return &model[i];
+	return NULL;
+}
+
+/* ---- readers that take their time ---- */
+
+struct reader {
+	struct address address;
+	uint32_t cell;
+	unsigned depth;
+	bool reading;
+	uint32_t seen[SEEN]; /* what was right while it read */
+	size_t seen_count;
+};
+
+static struct index index_;
+static uint64_t roots[INDEX_ROOTS];
+static struct reader readers[READERS];
+static struct index_line *segments[SEGMENTS];
+static uint32_t room; /* segments that may be had */
+static unsigned waits;
+
+static void see(struct reader *r)
+{
+	uint32_t now = expected(&r->address);
+
+	for (size_t i = 0; i < r->seen_count; i++)
+		if (r->seen[i] == now)
+			return;
+	assert_true(r->seen_count < SEEN);
+	r->seen[r->seen_count++] = now;
+}
+
+static void begin(struct reader *r, bool v6)
+{
+	*r = (struct reader){ .address = random_address(v6), .reading = true };
+	r->cell = (uint32_t)roots[INDEX_ROOT(TABLE, v6)];
+	see(r);
+}
+
+/* The cell of a slot of a node: run by run. */
+static uint32_t cell_of(const struct index_head *head, uint32_t slot)
+{
+	const uint32_t *cell = (const uint32_t *)head + INDEX_FIRST_PLACE - 1;
+
+	for (uint32_t i = 0; i <= slot; i++)
+		cell += head->starts[i / 64] >> i % 64 & 1;
+	return *cell;
+}
+
+/* One step, as the programs take it: memory that is gone is INDEX_ASK. */
+static void take_step(struct reader *r)
+{
+	uint32_t line = r->cell & INDEX_NODE, bits = r->cell & INDEX_WIDE ? 16 : 8, slot = 0;
+	const struct index_line *lines = segments[line / INDEX_SEGMENT_LINES];
+	const void *node = lines ? &lines[line % INDEX_SEGMENT_LINES] : NULL;
+
+	for (unsigned i = 0; i < bits; i++)
+		slot = slot << 1 | address_bit(&r->address, r->depth + i);
+	r->depth += bits;
+	if (!node)
+		r->cell = INDEX_ASK;
+	else
+		r->cell = bits == 16 ? ((const uint32_t *)node)[slot] : cell_of(node, slot);
+}
+
+static void end(struct reader *r)
+{
+	char text[PREFIX_STRLEN];
+
+	while (r->cell & INDEX_CHILD)
+		take_step(r);
+	r->reading = false;
+	if (r->cell == INDEX_ASK)
+		return;
+	for (size_t i = 0; i < r->seen_count; i++)
+		if (r->seen[i] == r->cell)
+			return;
+	fail_msg("%s had the answer %x, which was never right", address_format(&r->address, text),
+		 r->cell);
+}
+
+static void go_on(struct reader *r, bool v6)
+{
+	if (!r->reading)
+		begin(r, v6);
+	else if (r->cell & INDEX_CHILD)
+		take_step(r);
+	else
+		end(r);
+}
+
+/* ---- memory ---- */
+
+static struct index_line *add(uint32_t segment, void *context)
+{
+	(void)context;
+	if (!room)
+		return NULL;
+	room--;
+	assert_null(segments[segment]);
+	segments[segment] = calloc(INDEX_SEGMENT_LINES, sizeof(struct index_line));
+	return segments[segment];
+}
+
+static void drop(const uint32_t *list, size_t count, void *context)
+{
+	(void)context;
+	for (size_t i = 0; i < count; i++) {
+		free(segments[list[i]]);
+		segments[list[i]] = NULL;
+		room++;
+	}
+}
+
+static void wait_for_readers(void *context)
+{
+	(void)context;
+	waits++;
+	for (size_t i = 0; i < READERS; i++) {
+		if (!readers[i].reading)
+			continue;
+		see(&readers[i]); /* the change under way is in the model already */
+		end(&readers[i]);
+	}
+}
+
+static const struct index_memory memory = { add, drop, wait_for_readers, NULL };
+
+static void start(uint32_t most)
+{
+	memset(model, 0, sizeof(model));
+	memset(readers, 0, sizeof(readers));
+	room = most;
+	waits = 0;
+	assert_int_equal(index_init(&index_, roots, SEGMENTS, &memory), 0);
+	index_publish(&index_, roots);
+}
+
+/* ---- changes ---- */
+
+static void set(struct model *m, const struct prefix *p)
+{
+	m->prefix = *p;
+	m->value = (struct route){ .verdict = (uint8_t)(1 + number(5)),
+				   .prefix_len = p->len,
+				   .target = number(4) };
+	m->used = true;
+	index_set(&index_, TABLE, p, &m->value);
+}
+
+static void delete(struct model *m)
+{
+	const struct model *around;
+
+	m->used = false;
+	around = m->prefix.len ? naive(&m->prefix.address, m->prefix.len - 1u) : NULL;
+	index_delete(&index_, TABLE, &m->prefix, around ? &around->value : NULL);
+}
+
+static void change_something(bool v6, unsigned growth)
+{
+	struct model *m = &model[number(ROUTES)];
+	struct prefix p = m->used && number(2) ? m->prefix : random_prefix(v6);
+	struct model *same = find(&p);
+
+	if (m->used && number(10) >= growth)
+		delete (m);
+	else if (same)
+		set(same, &p);
+	else if (!m->used)
+		set(m, &p);
+	for (size_t i = 0; i < READERS; i++)
+		if (readers[i].reading)
+			see(&readers[i]);
+}
+
+static size_t compare(bool v6, unsigned count)
+{
+	size_t asked = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct address a = random_address(v6);
+		uint32_t is = index_lookup(&index_, TABLE, &a), must = expected(&a);
+		char text[PREFIX_STRLEN];
+
+		asked += is == INDEX_ASK;
+		if (is != INDEX_ASK && is != must)
+			fail_msg("%s: %x instead of %x", address_format(&a, text), is, must);
+	}
+	return asked;
+}
+
+static void delete_all(void)
+{
+	for (size_t i = 0; i < ROUTES; i++)
+		if (model[i].used)
+			delete (&model[i]);
+}
+
+/* ---- the stories ---- */
+
+static void random_changes(bool v6)
+{
+	bool wide = false;
+
+	start(SEGMENTS);
+	for (unsigned i = 0; i < 6000; i++) {
+		change_something(v6, i < 3000 ? 9 : 5);
+		if (i % 100 == 0)
+			assert_int_equal(compare(v6, 200), 0);
+		wide |= !!(roots[INDEX_ROOT(TABLE, v6)] & INDEX_WIDE);
+	}
+	assert_true(wide);
+	delete_all();
+	/* Sixteen equal leaves are one: nothing is left of nothing. */
+	assert_int_equal(roots[INDEX_ROOT(TABLE, v6)], INDEX_NONE);
+	assert_int_equal(index_.lines, 0);
+	index_free(&index_);
+	assert_int_equal(room, SEGMENTS);
+}
+
+static void an_answer_is_not_the_longest_match(void **unused)
+{
+	(void)unused;
+	state = 20261127;
+	random_changes(false);
+	random_changes(true);
+}
+
+static void a_reader_on_its_way_gets_an_answer_that_never_was(void **unused)
+{
+	(void)unused;
+	state = 4;
+	for (int v6 = 0; v6 < 2; v6++) {
+		start(SEGMENTS);
+		index_.limbo_most = 20;
+		for (unsigned i = 0; i < 20000; i++) {
+			change_something(v6, i / 2000 % 2 ? 3 : 9);
+			go_on(&readers[number(READERS)], v6);
+		}
+		assert_true(waits > 0);
+		wait_for_readers(NULL);
+		index_free(&index_);
+	}
+}
+
+static void without_memory_the_answer_is_wrong(void **unused)
+{
+	(void)unused;
+	state = 5;
+	for (uint32_t most = 0; most < 2; most++) {
+		size_t asked = 0;
+
+		start(most);
+		for (unsigned i = 0; i < 6000; i++) {
+			change_something(true, 9);
+			if (i % 100 == 0)
+				asked += compare(true, 200);
+		}
+		assert_true(asked > 0);
+		assert_int_equal(index_partly(&index_), 1);
+		index_free(&index_);
+	}
+}
+
+struct tiling {
+	bool v6;
+	struct address next;
+	bool ended;
+	uint32_t damaged;
+};
+
+/* Leaves follow each other without a gap; each says what a lookup says at both of its ends. */
+static void lay(const struct prefix *covers, uint32_t leaf, void *context)
+{
+	struct address first = covers->address, last = first;
+	struct tiling *t = context;
+	int carry = 1;
+
+	if (leaf == INDEX_CHILD) {
+		t->damaged++;
+		leaf = INDEX_ASK;
+	}
+	assert_false(t->ended);
+	assert_true(address_equal(&first, &t->next));
+	for (unsigned bit = covers->len; bit < address_bits(&last); bit++)
+		last.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	assert_int_equal(index_lookup(&index_, TABLE, &first), leaf);
+	assert_int_equal(index_lookup(&index_, TABLE, &last), leaf);
+	t->next = last;
+	for (int i = t->v6 ? 15 : 3; i >= 0; i--) {
+		carry += t->next.bytes[i];
+		t->next.bytes[i] = (uint8_t)carry;
+		carry >>= 8;
+	}
+	t->ended = carry;
+}
+
+static uint32_t walk(bool v6)
+{
+	struct tiling t = { .v6 = v6, .next.family = v6 ? AF_INET6 : AF_INET };
+	uint32_t slot = 0;
+
+	while (index_walk(&index_, TABLE, v6, slot++, lay, &t))
+		;
+	assert_true(t.ended);
+	return t.damaged;
+}
+
+static void a_walk_leaves_addresses_out(void **unused)
+{
+	(void)unused;
+	state = 6;
+	for (int v6 = 0; v6 < 2; v6++) {
+		start(SEGMENTS);
+		assert_int_equal(walk(v6), 0);
+		for (unsigned i = 0; i < 60; i++)
+			change_something(v6, 9);
+		assert_false(roots[INDEX_ROOT(TABLE, v6)] & INDEX_WIDE);
+		assert_int_equal(walk(v6), 0);
+		for (unsigned i = 0; i < 6000; i++)
+			change_something(v6, 10);
+		assert_true(roots[INDEX_ROOT(TABLE, v6)] & INDEX_WIDE);
+		assert_int_equal(walk(v6), 0);
+		index_free(&index_);
+	}
+}
+
+/* Somebody has written into the maps: no crash, and the trie is asked. */
+static void damage(uint32_t place, uint32_t value)
+{
+	static const char *const texts[] = { "10.1.1.7/32", "0.0.0.0/0", "10.0.0.0/8",
+					     "10.1.1.0/24" };
+	struct address a = { .family = AF_INET, .bytes = { 10, 1, 1, 7 } };
+	uint64_t *root = &roots[INDEX_ROOT(TABLE, false)];
+	uint32_t *words;
+
+	start(SEGMENTS);
+	for (size_t i = 0; i < 4; i++) {
+		struct prefix p;
+
+		assert_int_equal(prefix_parse(texts[i], &p, NULL), 0);
+		set(&model[i], &p);
+	}
+	words = (uint32_t *)&segments[0][*root & INDEX_NODE];
+	assert_true(words[11] & INDEX_CHILD);
+	words[place] = value;
+	assert_int_equal(index_lookup(&index_, TABLE, &a), INDEX_ASK);
+	assert_int_equal(walk(false), 1);
+	/* From above as from below. */
+	for (size_t i = 0; i < 2; i++) {
+		index_set(&index_, TABLE, &model[i].prefix, &model[i].value);
+		assert_int_equal(index_lookup(&index_, TABLE, &a), INDEX_ASK);
+		assert_int_equal(walk(false), 0);
+		assert_int_equal(index_partly(&index_), 1);
+	}
+	index_free(&index_);
+}
+
+static void a_damaged_cell_is_followed(void **unused)
+{
+	(void)unused;
+	damage(11, INDEX_CHILD | INDEX_NODE); /* a segment that is not there */
+	damage(11, INDEX_CHILD | 4095);	      /* a line that is no node */
+	damage(0, 0);			      /* the root is no node any more */
+}
+
+static void a_damaged_root_is_followed(void **unused)
+{
+	struct address a = { .family = AF_INET, .bytes = { 10, 1, 1, 7 } };
+	struct prefix p = prefix_of(&a, 24);
+
+	(void)unused;
+	start(SEGMENTS);
+	roots[INDEX_ROOT(TABLE, false)] = INDEX_CHILD | INDEX_WIDE | 9999;
+	assert_int_equal(index_lookup(&index_, TABLE, &a), INDEX_ASK);
+	set(&model[0], &p);
+	assert_int_equal(index_lookup(&index_, TABLE, &a), INDEX_ASK);
+	assert_int_equal(index_partly(&index_), 1);
+	index_free(&index_);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_answer_is_not_the_longest_match),
+		cmocka_unit_test(a_reader_on_its_way_gets_an_answer_that_never_was),
+		cmocka_unit_test(without_memory_the_answer_is_wrong),
+		cmocka_unit_test(a_walk_leaves_addresses_out),
+		cmocka_unit_test(a_damaged_cell_is_followed),
+		cmocka_unit_test(a_damaged_root_is_followed),
+	};
+
+	return cmocka_run_group_tests_name("index", tests, NULL, NULL);
+}
