@@ -8,6 +8,7 @@
  *
  *   gateway_audit.c         its course, and what is told of it
  *   gateway_audit_maps.c    maps against what the controller believes
+ *   gateway_audit_index.c   the index likewise
  *   gateway_associations.c  programs and associations
  *   io/host_drift.c         the kernel
  */
@@ -21,6 +22,7 @@ enum audit_phase {
 	AUDIT_IDLE,
 	AUDIT_ENTRIES, /* each entry of the maps: is it ours, and right? */
 	AUDIT_MISSING, /* each route of ours: is it there? Only where the first one found too few */
+	AUDIT_INDEX,   /* each leaf of the index: does it come from a route of ours? */
 };
 
 struct audit {
@@ -33,6 +35,7 @@ struct audit {
 	size_t right; /* entries that are as they must be */
 	size_t table; /* position in g->fib, and the prefix after which it goes on */
 	struct prefix after;
+	uint32_t slot; /* of an index's root; its table is g->fib's number table / 2, IPv6 if odd */
 	uint64_t began_ns, took_ns; /* monotonic; of the last one */
 	uint64_t ended_at;	    /* seconds since 1970 */
 	sd_event_source *timer, *turn;
@@ -60,6 +63,16 @@ void audit_alarm(struct gateway *g);
 void audit_small_maps(struct gateway *g, struct drift_pass *p);
 /* The next piece of the routes. False: there are no more. */
 bool audit_routes(struct gateway *g, struct audit *a);
+void audit_note_prefix(struct gateway *g, enum drift_kind kind, uint32_t table,
+		       const struct prefix *p, enum drift_found found, int err);
+
+/* ---- gateway_audit_index.c ---- */
+
+/* The next piece of the index. False: there is no more. */
+bool audit_index(struct gateway *g, struct audit *a);
+/* A route that the trie has right. */
+void audit_indexed(struct gateway *g, uint32_t table, const struct prefix *p,
+		   const struct route *value);
 
 /* ---- show_drift.c ---- */
 

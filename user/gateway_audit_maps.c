@@ -180,13 +180,19 @@ static void describe(const struct gateway *g, uint32_t table, const struct prefi
 			 table);
 }
 
-static void note_route(struct gateway *g, uint32_t table, const struct prefix *p,
-		       enum drift_found found, int err)
+void audit_note_prefix(struct gateway *g, enum drift_kind kind, uint32_t table,
+		       const struct prefix *p, enum drift_found found, int err)
 {
 	char object[DRIFT_OBJECT_LEN];
 
 	describe(g, table, p, object);
-	note(&g->audit->pass, DRIFT_ROUTE, found, err, object);
+	note(&g->audit->pass, kind, found, err, object);
+}
+
+static void note_route(struct gateway *g, uint32_t table, const struct prefix *p,
+		       enum drift_found found, int err)
+{
+	audit_note_prefix(g, DRIFT_ROUTE, table, p, found, err);
 }
 
 static bool same_route(const struct route *a, const struct route *b)
@@ -224,8 +230,12 @@ static int audit_entry(uint32_t table, const struct prefix *p, const struct rout
 		return 0;
 	}
 	g->audit->right++;
-	if (forwarding_route_value(g, p, answer, &must) || same_route(value, &must))
+	if (forwarding_route_value(g, p, answer, &must))
 		return 0;
+	if (same_route(value, &must)) {
+		audit_indexed(g, table, p, &must);
+		return 0;
+	}
 	note_route(g, table, p, DRIFT_DIFFERENT,
 		   dataplane_set_route(g->dataplane, table, p, &must));
 	return 0;
@@ -251,14 +261,24 @@ static int audit_wanted(const struct prefix *p, void *data, void *context)
 	return --m->left == 0;
 }
 
+static void begin_phase(struct audit *a, enum audit_phase phase)
+{
+	a->phase = phase;
+	a->table = 0;
+	a->slot = 0;
+	a->after = (struct prefix){ 0 };
+}
+
 /* True: there is more. */
 static bool audit_missing(struct gateway *g, struct audit *a)
 {
 	struct missing m = { .g = g, .left = DATAPLANE_WALK_PIECE };
 	bool stopped;
 
-	if (a->table >= g->fib.count)
-		return false;
+	if (a->table >= g->fib.count) {
+		begin_phase(a, AUDIT_INDEX);
+		return true;
+	}
 	m.table = &g->fib.tables[a->table];
 	stopped = trie_walk_after(&m.table->routes, a->after.address.family ? &a->after : NULL,
 				  audit_wanted, &m);
@@ -278,16 +298,14 @@ static bool entries_suffice(const struct gateway *g, const struct audit *a)
 
 bool audit_routes(struct gateway *g, struct audit *a)
 {
+	if (a->phase == AUDIT_INDEX)
+		return audit_index(g, a);
 	if (a->phase == AUDIT_MISSING)
 		return audit_missing(g, a);
 	if (dataplane_walk_routes(g->dataplane, &a->walk, audit_entry, g))
 		a->walk.ended = true;
 	if (!a->walk.ended)
 		return true;
-	if (entries_suffice(g, a))
-		return false;
-	a->phase = AUDIT_MISSING;
-	a->table = 0;
-	a->after = (struct prefix){ 0 };
+	begin_phase(a, entries_suffice(g, a) ? AUDIT_INDEX : AUDIT_MISSING);
 	return true;
 }

@@ -68,6 +68,14 @@ static json_t *group_counts(const struct gateway *g)
 			 (json_int_t)g->groups.limit);
 }
 
+static json_t *index_json(const struct gateway *g)
+{
+	struct dataplane_index_use use = dataplane_index_use(g->dataplane);
+
+	return json_pack("{s:I, s:I}", "bytes", (json_int_t)use.bytes, "partly",
+			 (json_int_t)use.partly);
+}
+
 static json_t *traffic_json(struct gateway *g)
 {
 	struct counter sum[DIRECTIONS] = { 0 };
@@ -103,16 +111,16 @@ static json_t *alarms_json(const struct gateway *g)
 static json_t *show_status(struct gateway *g, const json_t *request)
 {
 	(void)request;
-	return json_pack("{s:s, s:i, s:f, s:s, s:o, s:b, s:o, s:o, s:o, s:{s:I}, s:o, s:o, s:o, "
-			 "s:o, s:o, s:o}",
-			 "version", VERSION, "pid", (int)getpid(), "uptime_s",
-			 seconds_since(g, g->started_ns), "config", g->options->config,
-			 "configuration", change_status(g), "ready", g->ready, "alarms",
-			 alarms_json(g), "tunnels", tunnel_counts(g), "connections",
-			 connection_counts(g), "attachments", "total",
-			 (json_int_t)g->config.attachment_count, "routes", route_counts(g),
-			 "groups", group_counts(g), "traffic", traffic_json(g), "dropped",
-			 dropped_json(g), "drift", drift_status(g), "fpm", fpm_status(g));
+	return json_pack(
+		"{s:s, s:i, s:f, s:s, s:o, s:b, s:o, s:o, s:o, s:{s:I}, s:o, s:o, s:o, s:o, "
+		"s:o, s:o, s:o}",
+		"version", VERSION, "pid", (int)getpid(), "uptime_s",
+		seconds_since(g, g->started_ns), "config", g->options->config, "configuration",
+		change_status(g), "ready", g->ready, "alarms", alarms_json(g), "tunnels",
+		tunnel_counts(g), "connections", connection_counts(g), "attachments", "total",
+		(json_int_t)g->config.attachment_count, "routes", route_counts(g), "groups",
+		group_counts(g), "index", index_json(g), "traffic", traffic_json(g), "dropped",
+		dropped_json(g), "drift", drift_status(g), "fpm", fpm_status(g));
 }
 
 static const struct {

@@ -67,7 +67,7 @@ static void make_host(struct ground *g)
 
 static void fill_groups(struct ground *g)
 {
-	struct group group;
+	struct group group = { 0 };
 
 	for (int i = 0; i < GROUP_BUCKETS; i++)
 		group.buckets[i] = (struct bucket){ (uint16_t)(1 + i % 2), (uint16_t)(2 - i % 2) };

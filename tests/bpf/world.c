@@ -49,7 +49,7 @@ void world_open(struct world *w, enum hash_mode mode)
 	REQUIRE(!gateway_bpf__load(w->object));
 	w->plane = (struct dataplane){ .object = w->object };
 	REQUIRE(!dataplane_share(&w->plane));
-	REQUIRE(!dataplane_index_build(&w->plane));
+	REQUIRE(!dataplane_build_index(&w->plane));
 }
 
 void world_close(struct world *w)

@@ -33,6 +33,7 @@ connections   2 of 2 up
 attachments   3
 routes        4 active, 1 standby, 1 withdrawn
 groups        2 of 4096
+index         768 KiB, 1 tables not all in it
 to tunnels    1.23M packets, 942 MiB
 from tunnels  9999 packets, 1023 B
 dropped       7 packets, 700 B

@@ -117,8 +117,7 @@ def nothing_has_drifted_at_first():
 
 def a_route_deleted_from_the_map():
     bpf_map("delete", "routes_v4", route_key("10.50.0.0", 16, table_id("table:main")))
-    G.vpc.send(frame(flow(1001)))
-    G.tun["tun101"].expect_nothing(0.1)
+    passes(1001)  # the index has it still
     repairs("route", "missing", r"^10\.50\.0\.0/16 of table:main$")
     passes(1002)
 
@@ -131,8 +130,6 @@ def a_route_of_the_map_turned_into_a_blackhole():
 
 def a_foreign_route_in_the_map():
     bpf_map("update", "routes_v4", route_key("10.50.7.0", 24, table_id("table:main")), struct.pack("<BBHI", 4, 24, 0, 0))
-    G.vpc.send(frame(flow(1004, destination="10.50.7.7")))
-    G.tun["tun101"].expect_nothing(0.1)
     repairs("route", "foreign", r"^10\.50\.7\.0/24 of table:main$")
     packet = flow(1005, destination="10.50.7.7")
     G.vpc.send(frame(packet))
@@ -144,9 +141,36 @@ def a_route_of_a_table_that_nobody_knows():
     repairs("route", "foreign", r"of unknown table 4711$")
 
 
+def an_index_cut_off_at_its_root():
+    root = u32(2 * table_id("table:main"))
+    bpf_map("update", "index_roots", root, struct.pack("<Q", 7 << 24))  # no route at all
+    G.vpc.send(frame(flow(1021)))
+    G.tun["tun101"].expect_nothing(0.1)
+    before = total("index")
+    code, result = audit()
+    assert code == 1 and result["found"] > 0 and result["unrepaired"] == 0, result
+    assert {(kind, how) for kind, how, _ in found(result)} == {("index", "different")}, result
+    assert "10.50.0.0/16 of table:main" in [item[2] for item in found(result)], result
+    assert total("index") == before + result["found"]
+    assert audit()[0] == 0
+    passes(1022)
+
+
+def an_index_that_shows_more_than_the_routes():
+    root = u32(2 * table_id("table:main"))
+    bpf_map("update", "index_roots", root, struct.pack("<Q", 4 << 24 | 8 << 16))  # a blackhole: everything, as of a /8
+    G.vpc.send(frame(flow(1023)))
+    G.tun["tun101"].expect_nothing(0.1)
+    code, result = audit()
+    assert code == 1 and result["found"] > 0 and result["unrepaired"] == 0, result
+    assert {(kind, how) for kind, how, _ in found(result)} == {("index", "different")}, result
+    assert audit()[0] == 0
+    passes(1024)
+
+
 def a_group_overwritten():
     group = [g["id"] for g in G.cli("show", "groups")][0]
-    bpf_map("update", "groups", u32(group), b"\xff" * 1024)
+    bpf_map("update", "groups", u32(group), b"\xff" * 1056)
     G.vpc.send(frame(flow(1006)))
     G.tun["tun101"].expect_nothing(0.1)
     repairs("group", "different", f"^{group}$")
@@ -431,7 +455,8 @@ def the_audit_comes_by_itself():
 
 STORIES = [
     nothing_has_drifted_at_first, a_route_deleted_from_the_map, a_route_of_the_map_turned_into_a_blackhole,
-    a_foreign_route_in_the_map, a_route_of_a_table_that_nobody_knows, a_group_overwritten, a_liveness_word_pulled_down,
+    a_foreign_route_in_the_map, a_route_of_a_table_that_nobody_knows,
+    an_index_cut_off_at_its_root, an_index_that_shows_more_than_the_routes, a_group_overwritten, a_liveness_word_pulled_down,
     a_dead_tunnels_liveness_word_raised, a_tunnel_of_the_map_sent_elsewhere, an_attachment_of_the_map_emptied,
     an_association_deleted, an_association_of_a_device_that_is_not_ours, a_name_forgotten, a_map_no_longer_pinned,
     xdp_detached_by_its_link, xdp_unpinned, a_tc_filter_deleted, clsact_taken_away,

@@ -230,6 +230,7 @@ static void set(struct model *m, const struct prefix *p)
 				   .target = number(4) };
 	m->used = true;
 	index_set(&index_, TABLE, p, &m->value);
+	assert_false(index_set(&index_, TABLE, p, &m->value));
 }
 
 static void delete(struct model *m)
@@ -433,7 +434,9 @@ static void damage(uint32_t place, uint32_t value)
 	assert_int_equal(walk(false), 1);
 	/* From above as from below. */
 	for (size_t i = 0; i < 2; i++) {
-		index_set(&index_, TABLE, &model[i].prefix, &model[i].value);
+		bool told = index_set(&index_, TABLE, &model[i].prefix, &model[i].value);
+
+		assert_true(told == !i); /* the first one finds it and lets it be */
 		assert_int_equal(index_lookup(&index_, TABLE, &a), INDEX_ASK);
 		assert_int_equal(walk(false), 0);
 		assert_int_equal(index_partly(&index_), 1);

@@ -76,6 +76,18 @@ static void print_drift(const json_t *drift)
 	       field_duration(drift, "ago_s", ago));
 }
 
+static void print_index(const json_t *index)
+{
+	uint64_t partly = field_count(index, "partly");
+	char bytes[UNIT_STRLEN];
+
+	printf("%-14s%s", "index", unit_bytes(field_count(index, "bytes"), bytes));
+	if (partly)
+		printf(", %s%llu tables not all in it%s", style_on(STYLE_WARN),
+		       (unsigned long long)partly, style_off());
+	printf("\n");
+}
+
 static void print_state(const json_t *s)
 {
 	const json_t *routes = field(s, "routes"), *groups = field(s, "groups");
@@ -89,6 +101,7 @@ static void print_state(const json_t *s)
 	       field_text(routes, "withdrawn", c));
 	printf("%-14s%s of %s\n", "groups", field_text(groups, "used", a),
 	       field_text(groups, "limit", b));
+	print_index(field(s, "index"));
 	print_counter("to tunnels", field(field(s, "traffic"), "to_tunnels"));
 	print_counter("from tunnels", field(field(s, "traffic"), "from_tunnels"));
 	print_counter("dropped", field(s, "dropped"));

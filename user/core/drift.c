@@ -17,6 +17,7 @@ static const struct {
 	[DRIFT_PROGRAM] = { "program", "program", "programs" },
 	[DRIFT_PIN] = { "pin", "pin", "pins" },
 	[DRIFT_ROUTE] = { "route", "route of the maps", "routes of the maps" },
+	[DRIFT_INDEX] = { "index", "place in the index", "places in the index" },
 	[DRIFT_GROUP] = { "group", "group of the maps", "groups of the maps" },
 	[DRIFT_TUNNEL] = { "tunnel", "tunnel of the maps", "tunnels of the maps" },
 	[DRIFT_LIVENESS] = { "liveness", "liveness word", "liveness words" },

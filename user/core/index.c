@@ -17,6 +17,7 @@ struct painting {
 	const struct prefix *p;
 	uint32_t leaf; /* set: what it says; deleted: what is around it */
 	bool deleted;
+	bool changed; /* something was other than it is now */
 };
 
 uint32_t index_leaf(const struct route *value)
@@ -77,6 +78,7 @@ static uint32_t renew(struct painting *w, uint32_t cell, const uint32_t was[INDE
 
 	if (!memcmp(was, now, INDEX_SLOTS * sizeof(*was)))
 		return cell;
+	w->changed = true;
 	if (node && index_store(w->x, cell, now))
 		return cell;
 	made = index_make(w->x, w->table, now);
@@ -137,41 +139,36 @@ static uint32_t paint(struct painting *w, uint32_t cell, unsigned depth)
 
 /* ---- roots ---- */
 
-static bool put(struct index *x, uint32_t *cell, uint32_t value)
+static void put(struct painting *w, uint32_t *cell, uint32_t value)
 {
-	bool changed = *cell != value;
-
-	if (changed)
+	w->changed |= *cell != value;
+	if (*cell != value)
 		__atomic_store_n(cell, value, __ATOMIC_RELEASE);
-	index_settle(x);
-	return changed;
+	index_settle(w->x);
 }
 
-static bool put_root(struct index *x, uint64_t *root, uint32_t value)
+static void put_root(struct painting *w, uint64_t *root, uint32_t value)
 {
-	bool changed = *root != value;
-
-	if (changed)
+	w->changed |= *root != value;
+	if (*root != value)
 		__atomic_store_n(root, value, __ATOMIC_RELEASE);
-	index_settle(x);
-	return changed;
+	index_settle(w->x);
 }
 
-static bool paint_wide(struct painting *w, uint64_t *root, uint32_t *cells)
+static void paint_wide(struct painting *w, uint64_t *root, uint32_t *cells)
 {
 	uint32_t first = wide_slot(&w->p->address);
-	bool changed = false;
 
 	for (uint32_t i = 0; i < span(w->p->len, 0, INDEX_WIDE_BITS); i++) {
 		uint32_t *cell = &cells[first + i], now = paint(w, *cell, INDEX_WIDE_BITS);
 
 		w->table->busy += (now != INDEX_NONE) - (*cell != INDEX_NONE);
-		changed |= put(w->x, cell, now);
+		put(w, cell, now);
 	}
 	if (w->table->busy)
-		return changed;
+		return;
 	index_release_wide(w->x, (uint32_t)*root);
-	return put_root(w->x, root, INDEX_NONE);
+	put_root(w, root, INDEX_NONE);
 }
 
 /* Copies what is below a cell at `depth` into the wide root, and releases the nodes above. */
@@ -199,7 +196,7 @@ static void widen(struct painting *w, uint64_t *root)
 		return; /* no memory: the narrow one still does */
 	w->table->busy = 0;
 	widen_below(w, (uint32_t)*root, 0, lines->words);
-	put_root(w->x, root, wide | INDEX_WIDE);
+	put_root(w, root, wide | INDEX_WIDE);
 }
 
 static bool change(struct painting *w, uint32_t table)
@@ -207,19 +204,20 @@ static bool change(struct painting *w, uint32_t table)
 	uint32_t number = INDEX_ROOT(table, w->p->address.family == AF_INET6), cell;
 	uint64_t *root = &w->x->roots[number];
 	struct index_line *lines;
-	bool changed;
 
 	if (table >= MAX_TABLES)
 		return false;
 	w->table = &w->x->tables[number];
 	cell = (uint32_t)*root;
 	lines = index_lines_of(w->x, cell);
-	if (lines && cell & INDEX_WIDE)
-		return paint_wide(w, root, lines->words);
-	changed = put_root(w->x, root, paint(w, cell, 0));
+	if (lines && cell & INDEX_WIDE) {
+		paint_wide(w, root, lines->words);
+		return w->changed;
+	}
+	put_root(w, root, paint(w, cell, 0));
 	if (w->table->lines >= INDEX_WIDE_FROM)
 		widen(w, root);
-	return changed;
+	return w->changed;
 }
 
 bool index_set(struct index *x, uint32_t table, const struct prefix *p, const struct route *value)

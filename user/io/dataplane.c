@@ -234,7 +234,7 @@ static int load(struct dataplane *d, const struct dataplane_options *options, co
 	if (!err)
 		err = dataplane_share(d);
 	if (!err)
-		err = dataplane_index_build(d);
+		err = dataplane_build_index(d);
 	return err ? fail(err, why, "cannot use the BPF maps: %s", strerror(-err)) : 0;
 }
 

@@ -67,6 +67,24 @@ int dataplane_delete_association(struct dataplane *d, const struct association_k
 int dataplane_set_route(struct dataplane *d, uint32_t table, const struct prefix *p,
 			const struct route *value);
 int dataplane_delete_route(struct dataplane *d, uint32_t table, const struct prefix *p);
+/*
+ * The index in front of the tries (core/index.h) follows the two by itself. For audits: whether it
+ * shows a route that the trie has (false: it did not, and does now); each leaf of it
+ * (index_walk()); built anew from the tries, beside the present one; and likewise if some addresses
+ * were left to the tries for want of memory and there is some now.
+ */
+bool dataplane_check_route(struct dataplane *d, uint32_t table, const struct prefix *p,
+			   const struct route *value);
+typedef void (*dataplane_leaf_fn)(const struct prefix *covers, uint32_t leaf, void *context);
+bool dataplane_walk_index(const struct dataplane *d, uint32_t table, bool v6, uint32_t slot,
+			  dataplane_leaf_fn fn, void *context);
+int dataplane_build_index(struct dataplane *d);
+void dataplane_heal_index(struct dataplane *d);
+struct dataplane_index_use {
+	uint64_t bytes;	 /* of memory */
+	uint32_t partly; /* tables, of a family, of which some addresses are left to the trie */
+};
+struct dataplane_index_use dataplane_index_use(const struct dataplane *d);
 int dataplane_set_group(struct dataplane *d, uint32_t id, const struct group *value);
 int dataplane_set_tunnel(struct dataplane *d, uint32_t id, const struct tunnel *value);
 int dataplane_set_device(struct dataplane *d, uint32_t attachment, const struct device *value);

@@ -150,7 +150,7 @@ static int prepare(struct dataplane *d)
 	return d->unused_segment < 0 ? -errno : 0;
 }
 
-int dataplane_index_build(struct dataplane *d)
+int dataplane_build_index(struct dataplane *d)
 {
 	uint64_t *roots = calloc(INDEX_ROOTS, sizeof(*roots));
 	struct index fresh = { 0 };
@@ -190,6 +190,20 @@ void dataplane_index_close(struct dataplane *d)
 	free(d->index.limbo);
 }
 
+/* Only where a segment can be had: to build it all is not for nothing. */
+void dataplane_heal_index(struct dataplane *d)
+{
+	int fd;
+
+	if (!index_partly(&d->index) || d->index.segment_count >= d->index_limit)
+		return;
+	fd = new_segment();
+	if (fd < 0)
+		return;
+	close(fd);
+	dataplane_build_index(d);
+}
+
 /* ---- keeping ---- */
 
 void dataplane_index_set(struct dataplane *d, uint32_t table, const struct prefix *p,
@@ -204,4 +218,23 @@ void dataplane_index_delete(struct dataplane *d, uint32_t table, const struct pr
 	bool found = dataplane_route_around(d, table, p, &around);
 
 	index_delete(&d->index, table, p, found ? &around : NULL);
+}
+
+bool dataplane_check_route(struct dataplane *d, uint32_t table, const struct prefix *p,
+			   const struct route *value)
+{
+	return !index_set(&d->index, table, p, value);
+}
+
+/* ---- reading ---- */
+
+bool dataplane_walk_index(const struct dataplane *d, uint32_t table, bool v6, uint32_t slot,
+			  dataplane_leaf_fn fn, void *context)
+{
+	return index_walk(&d->index, table, v6, slot, fn, context);
+}
+
+struct dataplane_index_use dataplane_index_use(const struct dataplane *d)
+{
+	return (struct dataplane_index_use){ index_bytes(&d->index), index_partly(&d->index) };
 }

@@ -43,9 +43,7 @@ static inline int dataplane_first(int err, int next)
 int dataplane_share(struct dataplane *d);
 void dataplane_unshare(struct dataplane *d);
 
-/* dataplane_index.c. Built from what is in the tries, beside what a former controller (or this one)
- * had, and put in its place. 0 or -errno. */
-int dataplane_index_build(struct dataplane *d);
+/* dataplane_index.c */
 void dataplane_index_close(struct dataplane *d);
 /* After the trie was told. */
 void dataplane_index_set(struct dataplane *d, uint32_t table, const struct prefix *p,
