@@ -23,7 +23,7 @@
 struct world {
 	struct gateway_bpf *object;
 	struct dataplane plane; /* of that object, for what is not written by hand: the routes */
-	uint32_t tun; /* ifindex of a TUN device */
+	uint32_t tun;		/* ifindex of a TUN device */
 	int tun_fd;
 };
 

@@ -26,7 +26,7 @@ enum drift_kind {
 	DRIFT_PROGRAM,	 /* attached to a device */
 	DRIFT_PIN,	 /* of a map */
 	DRIFT_ROUTE,	 /* entries of maps, from here on */
-	DRIFT_INDEX, /* what is made of them for the lookup */
+	DRIFT_INDEX,	 /* what is made of them for the lookup */
 	DRIFT_GROUP,
 	DRIFT_TUNNEL,
 	DRIFT_LIVENESS,
