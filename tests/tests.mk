@@ -58,10 +58,12 @@ test-vm: $(BUILD)/espalier ## real strongSwan and real ESP in a virtual machine
 
 include tests/bench/forward.mk
 include tests/bench/failover.mk
+include tests/bench/bgp.mk
 
 .PHONY: fuzz soak
-soak: fuzz ## what takes longer: ten minutes of fuzzing each decoder, the gateway's scenario three times
+soak: fuzz ## what takes longer: ten minutes of fuzzing each decoder, the gateway's scenario three times, BGP under storms
 	@for i in 1 2 3; do $(VM_DIR)/test gateway || exit 1; done
+	@$(VM_DIR)/test bgp-soak
 
 fuzz: $(FUZZ) ## fuzz each decoder for ten minutes
 	@for f in $(FUZZ); do tests/fuzz/run 600 $$f || exit 1; done

@@ -119,26 +119,32 @@ TEXT
 # ---- everything ---------------------------------------------------------------------------------------------------------
 
 bgp_ground_up() {
-	local tunnel
 	ground_namespaces+=(lab dc2-gateway dc2 branch-gateway)
 	ground_underlay_hosts+=(198.51.100.1 198.51.100.2 198.51.100.3 198.51.100.4 203.0.113.1 203.0.113.2)
 	topology_up || return 1
 	bgp_links_up || return 1
-	(umask 077 && mkdir -p "$bgp_secrets") || return 1
-	for tunnel in "${bgp_tunnels[@]}"; do
-		(umask 077 && printf 'espalier scenario, %s, 7f3a9c51\n' "$tunnel" >"$bgp_secrets/$tunnel") || return 1
-	done
+	bgp_secrets_make "${bgp_tunnels[@]}" || return 1
 	bgp_yaml >"$espalier_config"
 	espalier_up || return 1
 	customers_up || return 1
 	bgp_gateway_up || return 1
 }
 
+# Pre-shared keys: a file each, which is root's alone [D16].
+bgp_secrets_make() # NAME…
+{
+	local name
+	(umask 077 && mkdir -p "$bgp_secrets") || return 1
+	for name; do
+		(umask 077 && printf 'espalier scenario, %s, 7f3a9c51\n' "$name" >"$bgp_secrets/$name") || return 1
+	done
+}
+
 # strongSwan and the routing daemon of this gateway, from what is rendered.
 bgp_gateway_up() {
 	home_up gateway || return 1
-	in_home gateway "$espalier_build/espalier" render swanctl --output /etc/swanctl "$espalier_config" || return 1
-	in_home gateway "$espalier_build/espalier" render frr --output /etc/frr "$espalier_config" || return 1
+	in_home gateway "$espalier_build/espalier" render swanctl --output /etc/swanctl "$espalier_config" >/dev/null || return 1
+	in_home gateway "$espalier_build/espalier" render frr --output /etc/frr "$espalier_config" >/dev/null || return 1
 	strongswan_rendered_up gateway || return 1
 	frr_up gateway
 }

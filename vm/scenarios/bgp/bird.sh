@@ -6,7 +6,7 @@
 bird_takes_over() {
 	local prefix
 	frr_down gateway
-	in_home gateway "$espalier_build/espalier" render bird --output /etc/bird "$espalier_config"
+	in_home gateway "$espalier_build/espalier" render bird --output /etc/bird "$espalier_config" >/dev/null
 	bird_up gateway -R
 	for prefix in 10.50.0.0/16 fd00:50::/48; do
 		wait_for 60 "$prefix is learned over both tunnels" learned_over_is dc-1 "$prefix" "dc-1-1 dc-1-2"

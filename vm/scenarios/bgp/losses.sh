@@ -60,9 +60,9 @@ phase_2_ends() {
 	in_ns gateway ip xfrm state delete src 192.0.2.1 dst 192.0.2.2 proto esp spi "$spi"
 	wait_for 5 "espalierd sees dc-1-1 down" espalier_sees_down dc-1-1
 	# The session does not know yet, and its route leads over both.
-	[ "$(espalier_paths 10.1.0.2 10.50.0.2 22000 "$losses_flows" 7200 | sort -u)" = dc-1-2 ]
 	frr_session gateway vrf1001 169.254.10.2
 	both_learned
+	[ "$(espalier_paths 10.1.0.2 10.50.0.2 22000 "$losses_flows" 7200 | sort -u)" = dc-1-2 ]
 	wait_for 60 "BFD ends the session, and the route follows" first_gone
 	swanctl_in gateway --rekey --child dc-1-1 >/dev/null
 	wait_for 30 "dc-1-1 is up again" espalier_sees_up dc-1-1
@@ -122,7 +122,7 @@ frr_dies_and_returns() {
 	wait_for 60 "dc-1 hears of us again" customer_has dc-gateway 10.1.0.0/24
 	both_learned
 	learned_over_is dc-1 10.81.0.0/16 "dc-1-1 dc-1-2"
-	wait_for 60 "what is stale goes in the end" learned_over_is dc-1 10.81.0.0/16 ''
+	wait_for 120 "what is stale goes in the end" learned_over_is dc-1 10.81.0.0/16 ''
 	both_again
 }
 

@@ -23,6 +23,11 @@ first_refused() # CONNECTION
 	espalier -j show bgp | jq -r --arg c "$1" '.[] | select(.connection == $c).refused[0].prefix'
 }
 
+refused_count() # CONNECTION
+{
+	espalier -j show bgp | jq --arg c "$1" '.[] | select(.connection == $c).refused | length'
+}
+
 verdict() { espalier -j explain --in vpc-a 10.1.0.2 "${1%.0/24}.1" | jq -r .verdict; } # NETWORK
 
 # shellcheck disable=SC2046 # a word for each network
@@ -49,7 +54,7 @@ dual_by_one() {
 dual_by_a_thousand() {
 	announce dc-gateway $(networks 999 1000)
 	dc_1_offers 2000 1000
-	[ "$(espalier -j show bgp | jq '.[] | select(.connection == "dc-1").refused | length')" = 1000 ]
+	[ "$(refused_count dc-1)" = 1000 ]
 	frr_session gateway vrf1001 169.254.10.2
 	frr_session gateway vrf1001 169.254.11.2
 	# What was accepted stays, and carries.
@@ -74,7 +79,7 @@ single_tunnel() # BGP_QUOTA CHECK…
 single_by_one_and_by_a_thousand() {
 	announce dc2-gateway $(networks 0 49)
 	wait_for 60 "one of 51 is refused" offers_are dc-2 dc-2-1 51 50
-	[ "$(first_refused dc-2)" = "$(networks 48 1)" ]
+	[ "$(refused_count dc-2)" = 1 ]
 	bird_session dc2-gateway cloud103
 	announce dc2-gateway $(networks 49 999)
 	wait_for 60 "a thousand are refused" offers_are dc-2 dc-2-1 1050 50

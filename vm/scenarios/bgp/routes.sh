@@ -4,6 +4,13 @@
 # Part of bgp.sh: each row of the service's routing checklist (static and BGP, to the data centre and to the transit
 # router), and what its rules say of routes that meet.
 
+what_runs_is_what_was_rendered() {
+	local format
+	for format in swanctl frr; do
+		in_home gateway "$espalier_build/espalier" render --check "$format" "$espalier_config"
+	done
+}
+
 # ---- the checklist ------------------------------------------------------------------------------------------------------
 
 static_to_the_data_centre() {
@@ -204,6 +211,7 @@ with_transit() # CHECK…
 
 # ---- the order of events --------------------------------------------------------------------------------------------------
 
+claim "what runs is what was rendered" what_runs_is_what_was_rendered
 claim "static, to the data centre: the tables that learn have the route [S4 S31]" static_to_the_data_centre
 claim "static, to the data centre: only while in Phase 2 [S5 S37]" static_needs_phase_2
 claim "static, to the transit router: an association, nothing else [S8 S9]" static_to_the_transit_router
