@@ -9,7 +9,7 @@ Losing a tunnel, in three parts; JSON in build/bench/failover.json.
             made to apply one of two configurations after the other, each of that many routes. The last figure: both tunnels
             lost, until the last of the table's routes is gone from the map (hold_down is 0).
   moved     Which flows change their tunnel (tests/bench/moved.c).
-  loss      Packets lost with real IPsec, beside the kernel's own multipath routes, in a VM (vm/scenarios/failover.sh).
+  loss      Packets lost with real IPsec, beside the kernel's own multipath routes, in a VM (tests/bench/failover_loss.py).
 
 A fall that does not reach the word, a route that stays, a flow that moves without need or an apply that fails ends the
 benchmark: then there is no result. Goals that are missed are printed, and the exit status is 1.
@@ -28,6 +28,8 @@ import sys
 import threading
 import time
 
+import failover_loss
+
 BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
 SIZES = [int(n) for n in os.environ.get("SIZES", "1000,100000,900000").split(",")]
 FALLS = int(os.environ.get("FALLS", 400))
@@ -35,7 +37,6 @@ WITHDRAWALS = 3
 GAP_US = 10_000
 START_S = 300.0
 VM = os.environ.get("VM", "1") != "0"
-SCENARIO = "vm/scenarios/failover.sh"
 WORK = "/run/bench-failover"
 PINS = "/sys/fs/bpf/espalier"
 SOCKET, REPLAY, CONFIG = (f"{WORK}/{name}" for name in ("control.sock", "xfrm.sock", "espalier.yaml"))
@@ -251,14 +252,10 @@ def measure_reaction():
 
 
 def measure_loss():
-    if not VM or not os.path.exists(SCENARIO):
-        print(f"loss: left out ({'VM=0' if not VM else 'there is no ' + SCENARIO})", file=sys.stderr)
+    if not VM:
+        print("loss: left out (VM=0)", file=sys.stderr)
         return []
-    output = f"{BUILD}/bench/failover-vm"
-    if subprocess.run(["vm/run", "--timeout", "2400", "--output", output, "--", SCENARIO]).returncode:
-        fail(f"{SCENARIO} failed")
-    with open(f"{output}/loss.json") as f:
-        return json.load(f)
+    return failover_loss.measure()
 
 
 # ---- the report ----------------------------------------------------------------------------------------------------
@@ -302,8 +299,7 @@ def report(result):
     for r in result["moved"]:
         print(f"{r['members']:>10}" + "".join(f"{r[k]:>10.2%}" for k in ("fair_share", "lost_share", "moved_share",
                                                                        "returned_share")))
-    for r in result["loss"]:
-        print("  ".join(f"{k} {v}" for k, v in r.items()))
+    failover_loss.report(result["loss"])
     print()
     for sentence, met in result["goals"].items():
         print(f"{'met    ' if met else 'NOT MET'}  {sentence}")

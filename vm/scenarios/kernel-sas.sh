@@ -73,8 +73,9 @@ agrees_with_the_kernel() {
 }
 
 # The same SAs and the same tunnels up, within the time that following them takes, and not nothing.
-same_as_the_kernel() {
-	if ! wait_for 60 "espalierd shows what the kernel has" agrees_with_the_kernel; then
+same_as_the_kernel() # [SECONDS]
+{
+	if ! wait_for "${1:-60}" "espalierd shows what the kernel has" agrees_with_the_kernel; then
 		diff -u "$ground_output/kernel-sas" "$ground_output/espalier-sas" >&2 || true
 		diff -u "$ground_output/kernel-up" "$ground_output/espalier-up" >&2 || true
 		return 1
