@@ -24,7 +24,7 @@ struct figures {
 	double add_us[3], delete_us[3]; /* p50, p99, longest */
 	double slow_us[3];		/* what is to be told the kernel of one change */
 	double down_ms, up_ms;
-	size_t entries, groups, rss_mib, peak_mib;
+	size_t entries, groups, rss_mib, peak_mib, index_mib;
 };
 
 static double now(void)
@@ -275,6 +275,7 @@ static void print_table(const struct sizes *s, const struct figures *f)
 	printf("  %-34s %10.1f ms\n", "a connection back", f->up_ms);
 	printf("  %-34s %10.2f s\n", "the slow path as a whole", f->plan_s);
 	printf("  %-34s %10zu MiB, at most %zu\n", "resident memory", f->rss_mib, f->peak_mib);
+	printf("  %-34s %10zu MiB\n", "of it the index", f->index_mib);
 }
 
 static void write_json(const char *path, const struct sizes *s, const struct figures *f)
@@ -293,11 +294,12 @@ static void write_json(const char *path, const struct sizes *s, const struct fig
 		"  \"delete_us\": { \"p50\": %.1f, \"p99\": %.1f, \"max\": %.1f },\n"
 		"  \"slow_path_us\": { \"p50\": %.1f, \"p99\": %.1f, \"max\": %.1f },\n"
 		"  \"connection_down_ms\": %.2f, \"connection_up_ms\": %.2f,\n"
-		"  \"rss_mib\": %zu, \"peak_rss_mib\": %zu\n}\n",
+		"  \"rss_mib\": %zu, \"peak_rss_mib\": %zu, \"index_mib\": %zu\n}\n",
 		s->connections, s->connections * s->routes, s->tables, f->entries, f->groups,
 		f->rib_s, f->compile_s, f->maps_s, f->plan_s, f->add_us[0], f->add_us[1],
 		f->add_us[2], f->delete_us[0], f->delete_us[1], f->delete_us[2], f->slow_us[0],
-		f->slow_us[1], f->slow_us[2], f->down_ms, f->up_ms, f->rss_mib, f->peak_mib);
+		f->slow_us[1], f->slow_us[2], f->down_ms, f->up_ms, f->rss_mib, f->peak_mib,
+		f->index_mib);
 	fclose(out);
 }
 
@@ -343,6 +345,7 @@ int main(int argc, char **argv)
 	forwarding_open(&w, &c, MAX_GROUPS);
 	start(&w, &f);
 	f.rss_mib = memory("VmRSS:");
+	f.index_mib = dataplane_index_use(w.gateway.dataplane).bytes >> 20;
 	plan_slow_path(&w, &f);
 	change_routes(&w, &s, &f);
 	lose_connection(&w, &f);

@@ -26,13 +26,15 @@
 #define REPEAT 200000
 #define ROUNDS 9
 
-enum program { LEAST, STEER, TRACKED, FIB, PROGRAMS };
+/* TRIE: steer with the index taken away, so that the bare trie answers. */
+enum program { LEAST, STEER, TRACKED, TRIE, FIB, PROGRAMS };
 
 struct bench {
 	struct ground ground;
 	struct lookup_bpf *driver;
 	struct routes routes;
 	bool v6;
+	uint64_t root; /* of the index */
 	FILE *json;
 	size_t rows;
 };
@@ -143,10 +145,20 @@ static const struct bpf_program *program_of(const struct bench *b, enum program 
 		return b->driver->progs.fib;
 	case STEER:
 	case TRACKED:
+	case TRIE:
 	case PROGRAMS:
 		break;
 	}
 	return b->ground.dataplane->object->progs.xdp_steer;
+}
+
+static void ask_trie(struct bench *b, bool on)
+{
+	uint64_t *root = &b->ground.dataplane->index_roots[INDEX_ROOT(BENCH_TABLE, b->v6)];
+
+	if (*root != INDEX_ASK)
+		b->root = *root;
+	*root = on ? INDEX_ASK : b->root;
 }
 
 /* The program that the driver goes on to. */
@@ -157,6 +169,7 @@ static void choose(struct bench *b, enum program which)
 
 	require(!bpf_map_update_elem(bpf_map__fd(b->driver->maps.under_test), &zero, &fd, 0),
 		"tail call");
+	ask_trie(b, which == TRIE);
 	/* As while a tunnel drains: each packet notes its bucket. */
 	dataplane_track_use(b->ground.dataplane, which == TRACKED);
 }
@@ -239,17 +252,18 @@ static void report(struct bench *b, const struct mix *mix, const double ns[PROGR
 	const char *family = b->v6 ? "ipv6" : "ipv4", *locality = mix->zipf ? "zipf" : "random";
 	uint64_t bytes = index_bytes(&b->ground.dataplane->index);
 
-	printf("%-5s %8zu %13u %9s %9.0f %11.0f %7.0f %9.0f %10.2f %10.1f\n", family,
-	       b->routes.loaded, mix->distinct, locality, ns[STEER], ns[TRACKED], ns[FIB],
+	printf("%-5s %8zu %12u %8s %8.0f %10.0f %7.0f %7.0f %8.0f %9.2f %9.1f\n", family,
+	       b->routes.loaded, mix->distinct, locality, ns[STEER], ns[TRACKED], ns[TRIE], ns[FIB],
 	       ns[LEAST], ns[STEER] / ns[FIB], (double)bytes / (1 << 20));
 	fflush(stdout);
 	fprintf(b->json,
 		"%s  {\"family\": \"%s\", \"routes\": %zu, \"destinations\": %u, "
-		"\"locality\": \"%s\", \"steer_ns\": %.0f, \"tracked_ns\": %.0f, "
+		"\"locality\": \"%s\", \"steer_ns\": %.0f, \"tracked_ns\": %.0f, \"trie_ns\": "
+		"%.0f, "
 		"\"fib_ns\": %.0f, \"floor_ns\": %.0f, \"index_bytes\": %" PRIu64
 		", \"machine\": \"%s\"}",
 		b->rows++ ? ",\n" : "", family, b->routes.loaded, mix->distinct, locality,
-		ns[STEER], ns[TRACKED], ns[FIB], ns[LEAST], bytes, machine());
+		ns[STEER], ns[TRACKED], ns[TRIE], ns[FIB], ns[LEAST], bytes, machine());
 }
 
 static void bench_size(struct bench *b, size_t size)
@@ -290,9 +304,9 @@ int main(int argc, char **argv)
 	b.json = fopen(argv[1], "w");
 	require(b.json != NULL, argv[1]);
 	ground_make(&b.ground);
-	printf("%s\n\n%-5s %8s %13s %9s %9s %11s %7s %9s %10s %10s\n", machine(), "", "routes",
-	       "destinations", "locality", "steer ns", "tracked ns", "fib ns", "floor ns",
-	       "steer/fib", "index MiB");
+	printf("%s\n\n%-5s %8s %12s %8s %8s %10s %7s %7s %8s %9s %9s\n", machine(), "", "routes",
+	       "destinations", "locality", "steer ns", "tracked ns", "trie ns", "fib ns",
+	       "floor ns", "steer/fib", "index MiB");
 	fprintf(b.json, "[\n");
 	bench_family(&b, argv[2], false);
 	bench_family(&b, argv[3], true);

@@ -14,7 +14,7 @@
 #define NO_LINE	       UINT32_MAX
 #define DROP_AT_ONCE   64
 #define SPARE_SEGMENTS 1
-#define LIMBO_ROOM     16384
+#define LIMBO_ROOM     32768
 
 int index_init(struct index *x, uint64_t *roots, uint32_t limit, const struct index_memory *memory)
 {
@@ -104,18 +104,22 @@ static void set_free(struct index *x, const struct index_gone *gone)
 	s->free_count += gone->count;
 }
 
-static void empty_limbo(struct index *x)
+static void free_unreachable(struct index *x)
 {
-	if (!x->unreachable)
-		return;
-	if (x->published)
-		x->memory->wait(x->memory->context);
 	for (size_t i = 0; i < x->unreachable; i++)
 		set_free(x, &x->limbo[i]);
 	x->limbo_count -= x->unreachable;
 	memmove(x->limbo, x->limbo + x->unreachable, x->limbo_count * sizeof(*x->limbo));
 	x->unreachable = 0;
 	x->exhausted = false;
+}
+
+static void empty_limbo(struct index *x)
+{
+	if (!x->unreachable)
+		return;
+	x->memory->wait(x->memory->context);
+	free_unreachable(x);
 	drop_segments(x, false);
 }
 
@@ -144,6 +148,8 @@ static void into_limbo(struct index *x, uint32_t line, uint32_t count)
 void index_settle(struct index *x)
 {
 	x->unreachable = x->limbo_count;
+	if (!x->published) /* nobody waits for anybody */
+		free_unreachable(x);
 }
 
 /* ---- lines ---- */
@@ -266,22 +272,30 @@ static const struct index_head *head_of(const struct index *x, uint32_t cell)
 	return head;
 }
 
-static bool begins(const struct index_head *head, uint32_t slot)
+/* The slot with which the next run begins, from `slot` on; INDEX_SLOTS: there is none. */
+static uint32_t next_run(const struct index_head *head, uint32_t slot)
 {
-	return head->starts[slot / 64] >> slot % 64 & 1;
+	for (; slot < INDEX_SLOTS; slot = (slot | 63) + 1) {
+		uint64_t bits = head->starts[slot / 64] >> slot % 64;
+
+		if (bits)
+			return slot + (uint32_t)__builtin_ctzll(bits);
+	}
+	return INDEX_SLOTS;
 }
 
 bool index_read(const struct index *x, uint32_t cell, uint32_t cells[INDEX_SLOTS])
 {
 	const struct index_head *head = head_of(x, cell);
-	const uint32_t *words = (const uint32_t *)head;
-	uint32_t place = INDEX_FIRST_PLACE - 1;
+	const uint32_t *word = (const uint32_t *)head + INDEX_FIRST_PLACE;
 
 	if (!head)
 		return false;
-	for (uint32_t i = 0; i < INDEX_SLOTS; i++) {
-		place += begins(head, i);
-		cells[i] = words[place];
+	for (uint32_t slot = 0; slot < INDEX_SLOTS; word++) {
+		uint32_t end = next_run(head, slot + 1);
+
+		while (slot < end)
+			cells[slot++] = *word;
 	}
 	return true;
 }
@@ -289,16 +303,14 @@ bool index_read(const struct index *x, uint32_t cell, uint32_t cells[INDEX_SLOTS
 /* Its runs. */
 static struct index_head head_for(const uint32_t cells[INDEX_SLOTS])
 {
-	struct index_head head = { .starts = { 0 } };
+	struct index_head head = { .starts = { 1 } };
 	uint32_t place = INDEX_FIRST_PLACE - 1;
 
-	for (uint32_t i = 0; i < INDEX_SLOTS; i++) {
-		if (i % 64 == 0)
-			head.place[i / 64] = (uint16_t)place;
-		if (i && cells[i] == cells[i - 1])
-			continue;
-		head.starts[i / 64] |= 1ull << i % 64;
-		place++;
+	for (uint32_t i = 1; i < INDEX_SLOTS; i++)
+		head.starts[i / 64] |= (uint64_t)(cells[i] != cells[i - 1]) << i % 64;
+	for (uint32_t i = 0; i < 4; i++) {
+		head.place[i] = (uint16_t)place;
+		place += population(head.starts[i]);
 	}
 	return head;
 }
@@ -307,15 +319,11 @@ static struct index_head head_for(const uint32_t cells[INDEX_SLOTS])
 static void store_cells(uint32_t *words, const struct index_head *head,
 			const uint32_t cells[INDEX_SLOTS])
 {
-	uint32_t place = INDEX_FIRST_PLACE - 1;
+	uint32_t *word = words + INDEX_FIRST_PLACE;
 
-	for (uint32_t i = 0; i < INDEX_SLOTS; i++) {
-		if (!begins(head, i))
-			continue;
-		place++;
-		if (words[place] != cells[i])
-			__atomic_store_n(&words[place], cells[i], __ATOMIC_RELEASE);
-	}
+	for (uint32_t slot = 0; slot < INDEX_SLOTS; slot = next_run(head, slot + 1), word++)
+		if (*word != cells[slot])
+			__atomic_store_n(word, cells[slot], __ATOMIC_RELEASE);
 }
 
 bool index_store(struct index *x, uint32_t cell, const uint32_t cells[INDEX_SLOTS])
