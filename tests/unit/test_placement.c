@@ -525,6 +525,36 @@ static void a_gated_return_that_fails_has_moved_flows_about(void **state)
 	assert_int_equal(0, ecmp_moved(&before, &w.p.content));
 }
 
+/* Three of four stay: what two of them lost together left uneven is not evened by another set. */
+static void a_new_set_evens_what_a_loss_has_left(void **state)
+{
+	struct world w = of(5);
+	struct placement before;
+
+	(void)state;
+	w.live[0] = w.live[1] = false;
+	refresh(&w);
+	before = w.p;
+	for (unsigned i = 0; i < 3; i++)
+		w.set.members[i] = w.set.members[i + 2];
+	w.set.count = 3;
+	placement_start(&w.p, &before);
+	refresh(&w);
+	assert_int_equal(0, ecmp_moved(&before.content, &w.p.content));
+}
+
+static void new_weights_of_the_same_tunnels_are_forgotten(void **state)
+{
+	struct world w = of(2);
+	struct placement before = w.p;
+
+	(void)state;
+	w.set.members[0].weight = 3;
+	placement_start(&w.p, &before);
+	refresh(&w);
+	assert_int_equal(has(&w, 0), 192);
+}
+
 /* The aim of a bucket that waits is in its spare: all that a restarted controller can read. */
 static void a_restart_forgets_where_drained_buckets_were_to_go(void **state)
 {
@@ -574,6 +604,8 @@ int main(void)
 		cmocka_unit_test(a_gated_return_that_fails_has_moved_flows_about),
 		cmocka_unit_test(a_restart_forgets_where_drained_buckets_were_to_go),
 		cmocka_unit_test(a_new_group_uses_a_drained_tunnel),
+		cmocka_unit_test(a_new_set_evens_what_a_loss_has_left),
+		cmocka_unit_test(new_weights_of_the_same_tunnels_are_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,8 @@
 
 struct tunnels {
 	bool live[MAX_MEMBERS + 1];
+	uint64_t drained[MAX_MEMBERS + 1];
+	bool gate;
 };
 
 static bool member_live(uint32_t tunnel, const void *context)
@@ -16,9 +18,28 @@ static bool member_live(uint32_t tunnel, const void *context)
 	return ((const struct tunnels *)context)->live[tunnel];
 }
 
+static uint64_t member_drained(uint32_t tunnel, const void *context)
+{
+	return ((const struct tunnels *)context)->drained[tunnel];
+}
+
+static bool member_waits(uint32_t from, uint32_t to, const void *context)
+{
+	const struct tunnels *t = context;
+
+	(void)to;
+	return t->drained[from] || t->gate;
+}
+
 static struct tunnel_view view_of(const struct tunnels *t)
 {
-	return (struct tunnel_view){ .live = member_live, .context = t };
+	return (struct tunnel_view){ member_live, member_drained, member_waits, t };
+}
+
+static bool any_free(unsigned bucket, uint16_t from, uint16_t to, void *context)
+{
+	(void)bucket, (void)from, (void)to, (void)context;
+	return any(3);
 }
 
 static struct member_set any_set(void)
@@ -34,7 +55,7 @@ static struct member_set any_set(void)
 	return set;
 }
 
-/* A group with a past: its tunnels came and went. */
+/* A group with a past: its tunnels came and went, were drained, waited behind a gate. */
 static uint32_t any_group(struct groups *g, struct tunnels *t)
 {
 	const struct tunnel_view view = view_of(t);
@@ -42,13 +63,17 @@ static uint32_t any_group(struct groups *g, struct tunnels *t)
 	bool made;
 	int id;
 
+	*t = (struct tunnels){ .gate = any(2) };
 	for (size_t i = 0; i < MAX_MEMBERS; i++)
 		t->live[i] = any(4);
 	id = groups_get(g, &set, NULL, &view, &made);
 	assert_true(id >= 0 && made);
 	for (int i = 0; i < 5; i++) {
 		t->live[any(MAX_MEMBERS)] = any(3);
+		t->drained[any(MAX_MEMBERS)] = any(2) ? (uint64_t)i + 1 : 0;
 		groups_refresh(g, (uint32_t)id, &view);
+		if (any(2))
+			placement_settle(&g->list[id].place, &set, &view, any_free, NULL);
 	}
 	return (uint32_t)id;
 }
@@ -115,10 +140,40 @@ static void a_group_becomes_what_its_preview_said(void **state)
 	groups_free(&g);
 }
 
+/* dc-1 and dc-2 share flows, dc-1 goes: those of dc-2 stay, though a group of dc-2 alone was there.
+ */
+static void survivors_move_to_the_layout_of_a_group_that_carried_nothing(void **state)
+{
+	struct member_set both = { { { 1, 1 }, { 2, 1 }, { 3, 1 }, { 4, 1 } }, 4 };
+	struct member_set one = { { { 3, 1 }, { 4, 1 } }, 2 };
+	struct tunnels t = { .live = { false, true, true, true, true } };
+	const struct tunnel_view view = view_of(&t);
+	struct groups g = { 0 };
+	int all, left;
+	bool made;
+
+	(void)state;
+	assert_int_equal(0, groups_init(&g, 2));
+	left = groups_get(&g, &one, NULL, &view, &made);
+	all = groups_get(&g, &both, NULL, &view, &made);
+	groups_hold(&g, (uint32_t)left, false);
+	groups_hold(&g, (uint32_t)all, true);
+	t.live[1] = t.live[2] = false;
+	groups_refresh(&g, (uint32_t)all, &view);
+	groups_refresh(&g, (uint32_t)left, &view);
+	assert_int_equal(g.list[left].carries, 0);
+	assert_int_equal(g.list[all].carries, 1);
+	assert_true(groups_reseed(&g, (uint32_t)left, &g.list[all].place, &view));
+	assert_int_equal(0, ecmp_moved(&g.list[all].place.content, &g.list[left].place.content));
+	groups_drop(&g, (uint32_t)all, true);
+	assert_int_equal(-ENOENT, groups_find(&g, &both));
+	groups_free(&g);
+}
+
 static void losing_every_member_moves_nothing_and_loses_all(void **state)
 {
 	struct member_set set = { { { 1, 1 }, { 2, 1 } }, 2 };
-	struct tunnels t = { { false, true, true } };
+	struct tunnels t = { .live = { false, true, true } };
 	const struct tunnel_view view = view_of(&t);
 	const uint32_t down[] = { 2, 1 };
 	const struct preview_loss loss = { down, 2, &view };
@@ -311,6 +366,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_group_becomes_what_its_preview_said),
+		cmocka_unit_test(survivors_move_to_the_layout_of_a_group_that_carried_nothing),
 		cmocka_unit_test(losing_every_member_moves_nothing_and_loses_all),
 		cmocka_unit_test(routes_fare_as_the_preview_said),
 		cmocka_unit_test(a_what_if_answers_as_the_changed_rib_does),

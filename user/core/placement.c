@@ -164,9 +164,10 @@ void placement_start(struct placement *p, const struct placement *seed)
 {
 	memset(p, 0xff, sizeof(*p)); /* BUCKET_EMPTY everywhere */
 	p->waiting = 0;
+	p->reweigh = false;
+	p->set.count = 0;
 	if (seed)
 		*p = *seed;
-	p->reweigh = true;
 }
 
 void placement_adopt(struct placement *p, const struct group *content, const struct member_set *set,
@@ -186,7 +187,8 @@ void placement_adopt(struct placement *p, const struct group *content, const str
 		p->meant[b] = waits ? k->spare : k->tunnel;
 	}
 	p->waiting = 0;
-	p->reweigh = true;
+	p->reweigh = true; /* they are not in the dataplane */
+	p->set.count = 0;
 }
 
 static bool stays(const struct placement *p, unsigned b, uint16_t to, const struct member_set *live,
@@ -246,6 +248,18 @@ static bool skip_dead(struct placement *p, const struct member_set *set,
 	return lost;
 }
 
+/* Of members that stay. Another set alone is no reason to share out anew. */
+static bool weights_differ(const struct member_set *was, const struct member_set *is)
+{
+	for (unsigned i = 0; i < was->count; i++) {
+		int at = find_member(is, was->members[i].tunnel);
+
+		if (at >= 0 && is->members[at].weight != was->members[i].weight)
+			return true;
+	}
+	return false;
+}
+
 bool placement_refresh(struct placement *p, const struct member_set *set,
 		       const struct tunnel_view *v)
 {
@@ -255,6 +269,8 @@ bool placement_refresh(struct placement *p, const struct member_set *set,
 
 	ecmp_live_members(set, v->live, v->context, &live);
 	carriers(&live, v, &carrying);
+	p->reweigh |= weights_differ(&p->set, set);
+	p->set = *set;
 	if (plan(p, &carrying, skip_dead(p, set, &live), meant))
 		p->reweigh = false;
 	for (unsigned b = 0; b < GROUP_BUCKETS; b++) {

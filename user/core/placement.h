@@ -30,7 +30,8 @@ struct placement {
 	struct group content; /* of the dataplane */
 	uint16_t meant[GROUP_BUCKETS];
 	unsigned waiting; /* buckets that are not where they are meant to be */
-	bool reweigh;	  /* weights may be others than those it was made with */
+	bool reweigh;	  /* weights are, or may be, others than those by which it was shared out */
+	struct member_set set; /* at the last refresh */
 };
 
 /* What is known of tunnels, by id. */
