@@ -178,16 +178,21 @@ static void assert_again_changes_nothing(const struct world *w)
 
 /* ---- steps ---- */
 
+static void assert_loss(const struct group *before, const struct group *after, uint16_t lost)
+{
+	for (unsigned b = 0; b < GROUP_BUCKETS; b++)
+		if (before->buckets[b].tunnel != lost)
+			assert_int_equal(before->buckets[b].tunnel, after->buckets[b].tunnel);
+	assert_int_equal(ecmp_moved(before, after), ecmp_count(before, lost));
+}
+
 static void lose(struct world *w, uint16_t tunnel)
 {
 	struct group before = w->p.content;
 
 	w->live[tunnel] = w->packet_live[tunnel] = false;
 	refresh(w);
-	for (unsigned b = 0; b < GROUP_BUCKETS; b++)
-		if (before.buckets[b].tunnel != tunnel)
-			assert_int_equal(before.buckets[b].tunnel, w->p.content.buckets[b].tunnel);
-	assert_int_equal(ecmp_moved(&before, &w->p.content), ecmp_count(&before, tunnel));
+	assert_loss(&before, &w->p.content, tunnel);
 }
 
 /* It carries again: after a loss, or a drain. */
@@ -525,6 +530,50 @@ static void a_gated_return_that_fails_has_moved_flows_about(void **state)
 	assert_int_equal(0, ecmp_moved(&before, &w.p.content));
 }
 
+/* None of those that are left has a bucket: packets go to the one that then carries on. */
+static void packets_are_dropped_while_only_drained_tunnels_live(void **state)
+{
+	struct world w = of(5);
+	struct group before;
+
+	(void)state;
+	drain(&w, 3);
+	drain(&w, 0);
+	drain(&w, 1);
+	settle(&w, 4);
+	before = w.p.content;
+	w.live[2] = w.live[4] = w.packet_live[2] = w.packet_live[4] = false;
+	for (unsigned b = 0; b < GROUP_BUCKETS; b++)
+		assert_int_equal(packet_takes(&w, &before, b), 1);
+	refresh(&w);
+	assert_int_equal(has(&w, 1), GROUP_BUCKETS);
+}
+
+/* What happened while no controller ran was a loss, whatever the weights are now. */
+static void a_restart_after_a_loss_moves_flows_of_survivors(void **state)
+{
+	(void)state;
+	for (unsigned n = 0; n < 6 * 6 * 6; n++) {
+		unsigned first = n % 6, second = n / 6 % 6;
+		uint16_t third = (uint16_t)(n / 36);
+		struct world w = of(6);
+		struct tunnel_view v = view_of(&w);
+		struct group before;
+
+		if (first == second || first == third || second == third)
+			continue;
+		w.live[first] = w.live[second] = false;
+		refresh(&w); /* uneven */
+		before = w.p.content;
+		w.live[third] = false;
+		for (unsigned i = 0; i < 6; i++) /* the configuration has changed as well */
+			w.set.members[i].weight = (uint16_t)(1 + i * i);
+		placement_adopt(&w.p, &before, &w.set, &v);
+		refresh(&w);
+		assert_loss(&before, &w.p.content, third);
+	}
+}
+
 /* Three of four stay: what two of them lost together left uneven is not evened by another set. */
 static void a_new_set_evens_what_a_loss_has_left(void **state)
 {
@@ -604,6 +653,8 @@ int main(void)
 		cmocka_unit_test(a_gated_return_that_fails_has_moved_flows_about),
 		cmocka_unit_test(a_restart_forgets_where_drained_buckets_were_to_go),
 		cmocka_unit_test(a_new_group_uses_a_drained_tunnel),
+		cmocka_unit_test(packets_are_dropped_while_only_drained_tunnels_live),
+		cmocka_unit_test(a_restart_after_a_loss_moves_flows_of_survivors),
 		cmocka_unit_test(a_new_set_evens_what_a_loss_has_left),
 		cmocka_unit_test(new_weights_of_the_same_tunnels_are_forgotten),
 	};
