@@ -73,6 +73,8 @@ frr_conf() # OWN_ASN PEER_ASN OWN_HOST PEER_HOST [VRF]
 {
 	local n
 	printf 'router bgp %d%s\n no bgp ebgp-requires-policy\n no bgp network import-check\n' "$1" "${5:+ vrf $5}"
+	# From link-local addresses FRR takes no identifier, and without one no session begins.
+	printf ' bgp router-id 192.0.2.%d\n' "$3"
 	for n in 10 11; do
 		printf ' neighbor 169.254.%d.%d remote-as %d\n' "$n" "$4" "$2"
 		printf ' neighbor 169.254.%d.%d timers connect 1\n' "$n" "$4"
