@@ -161,7 +161,7 @@ static int follow_decision(struct gateway *g, struct fib *fib)
 		err = forwarding_retire(g);
 	if (err)
 		return err;
-	end_err = kernel_apply(g);
+	end_err = kernel_finish(g);
 	return host_err ? host_err : end_err;
 }
 

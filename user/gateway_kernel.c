@@ -124,53 +124,88 @@ static void forget_changed(struct kernel *k)
 	k->changed_count = 0;
 }
 
-static int compare(struct gateway *g, struct host_facts *facts)
+/* The kernel has been given all of `plan`. Takes over both. */
+static int settle(struct gateway *g, struct host_facts *facts, struct host_plan *plan)
 {
-	struct host_plan plan;
-	int err = host_plan_build(&g->rib, &g->fib, facts, &plan);
+	int err = 0;
+
+	take_frame(g, plan);
+	if (!host_uncertain(g->host))
+		err = slow_path_settle(&g->slow, facts);
+	host_facts_free(facts);
+	return err;
+}
+
+static int make_plan(struct gateway *g, const struct fib *fib, struct host_facts *facts,
+		     struct host_plan *plan)
+{
+	int err = read_facts(g, facts);
 
 	if (err)
 		return err;
+	err = host_plan_build(&g->rib, fib, facts, plan);
+	if (err) {
+		host_facts_free(facts);
+		return err;
+	}
 	slow_path_forget(&g->slow);
 	forget_refused(g->kernel);
 	forget_changed(g->kernel);
-	err = host_apply(g->host, NULL, &plan);
-	take_errors(g);
-	take_frame(g, &plan);
-	if (!host_uncertain(g->host) && slow_path_settle(&g->slow, facts))
-		err = -ENOMEM;
-	return err;
+	return 0;
 }
 
 int kernel_apply(struct gateway *g)
 {
 	struct host_facts facts;
-	int err = read_facts(g, &facts);
+	struct host_plan plan;
+	int err = make_plan(g, &g->fib, &facts, &plan), settled;
 
 	if (err)
 		return err;
-	err = compare(g, &facts);
-	host_facts_free(&facts);
-	return err;
+	err = host_apply(g->host, NULL, &plan);
+	take_errors(g);
+	settled = settle(g, &facts, &plan);
+	return err ? err : settled;
+}
+
+static void forget_prepared(struct kernel *k)
+{
+	host_plan_free(&k->prepared);
+	host_facts_free(&k->prepared_facts);
+	k->is_prepared = false;
 }
 
 int kernel_prepare(struct gateway *g, const struct fib *fib)
 {
-	struct host_facts facts;
-	struct host_plan plan;
-	int err = read_facts(g, &facts);
+	struct kernel *k = g->kernel;
+	int err;
 
+	forget_prepared(k);
+	err = make_plan(g, fib, &k->prepared_facts, &k->prepared);
 	if (err)
 		return err;
-	slow_path_forget(&g->slow);
-	err = host_plan_build(&g->rib, fib, &facts, &plan);
-	host_facts_free(&facts);
-	if (err)
-		return err;
-	err = host_apply_new(g->host, NULL, &plan);
+	k->is_prepared = true;
+	err = host_apply_new(g->host, NULL, &k->prepared);
+	k->prepared_err = host_uncertain(g->host) ? -EAGAIN : 0;
 	take_errors(g);
-	host_plan_free(&plan);
 	return err;
+}
+
+int kernel_finish(struct gateway *g)
+{
+	struct kernel *k = g->kernel;
+	int err, settled;
+
+	if (!k->is_prepared || k->prepared_err) {
+		forget_prepared(k);
+		return kernel_apply(g);
+	}
+	err = host_apply_rest(g->host, &k->frame, &k->prepared);
+	take_errors(g);
+	settled = settle(g, &k->prepared_facts, &k->prepared);
+	k->prepared = (struct host_plan){ 0 };
+	k->is_prepared = false;
+	return err ? err : settled;
 }
 
 /* ---- after a change ---- */
@@ -370,6 +405,7 @@ void kernel_free(struct gateway *g)
 	if (!k)
 		return;
 	host_plan_free(&k->frame);
+	forget_prepared(k);
 	forget_refused(k);
 	forget_changed(k);
 	free(k->links);

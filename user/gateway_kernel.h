@@ -28,6 +28,10 @@ struct kernel {
 	size_t changed_count;
 	char *refused[ALARMS]; /* routes that the kernel did not take, until the next comparison */
 	size_t refused_count;
+	struct host_plan prepared; /* kernel_prepare() */
+	struct host_facts prepared_facts;
+	bool is_prepared;
+	int prepared_err; /* it is not known what came of it */
 	bool compare;	  /* with the next update: everything */
 	uint64_t took_ns; /* the last update */
 };
@@ -37,9 +41,10 @@ void kernel_free(struct gateway *g);
 
 /* Frame and routes, compared with the kernel. 0 or the first -errno; what fails is an alarm. */
 int kernel_apply(struct gateway *g);
-/* The half of it that adds, for tables that the maps do not hold yet; kernel_apply() is to follow
- * when packets have left what goes. */
+/* The half of it that adds, for tables that the maps do not hold yet; and the other half, when they
+ * do and packets have left what goes. Compared is once. */
 int kernel_prepare(struct gateway *g, const struct fib *fib);
+int kernel_finish(struct gateway *g);
 /* After something has changed: the frame now, the routes in turns. The same as kernel_apply() where
  * nothing less will do. */
 int kernel_follow(struct gateway *g);

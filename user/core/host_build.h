@@ -72,7 +72,7 @@ void host_emit_guards(struct host_builder *b, const struct prefix *only);
 /* All that leads through devices and follows from the configuration alone. */
 void host_emit_devices(struct host_builder *b);
 
-/* By host_route_compare(), no key twice. */
-void host_sort_routes(struct host_plan *p);
+/* By host_route_compare(), no key twice. 0 or -ENOMEM. */
+int host_sort_routes(struct host_plan *p);
 
 #endif

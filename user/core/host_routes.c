@@ -20,6 +20,7 @@
  * host in a VPC behind next_hop, or, without VRF, in a data centre, would else leave by main's
  * default, in plaintext on the underlay.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,12 +283,17 @@ void host_emit_guards(struct host_builder *b, const struct prefix *only)
 	}
 }
 
-/* Below the ways to a connection `unreachable`, for while they are withdrawn. */
-void host_emit_configured(struct host_builder *b, const struct prefix *p)
+/* Below the ways to a connection, for while they are withdrawn. */
+static void emit_withdrawn(struct host_builder *b, const struct prefix *p)
 {
-	add_unreachable(b, HOST_GUARD_TABLE, HOST_METRIC_TABLE, p);
 	if (!holds_peer(b, p))
 		add_unreachable(b, HOST_REPLY_TABLE, HOST_METRIC_TABLE + 2, p);
+}
+
+void host_emit_configured(struct host_builder *b, const struct prefix *p)
+{
+	guard(b, p, NULL);
+	emit_withdrawn(b, p);
 }
 
 /* ---- what follows from the configuration alone ---- */
@@ -381,8 +387,14 @@ static int copy_own(const struct prefix *p, void *answer, void *context)
 	const struct copy *to = context;
 
 	host_emit_own(to->b, to->table->index, p, answer);
-	if (host_replies(to->b, to->table->index))
-		host_emit_reply(to->b, p, answer);
+	return to->b->error;
+}
+
+static int copy_reply(const struct prefix *p, void *answer, void *context)
+{
+	const struct copy *to = context;
+
+	host_emit_reply(to->b, p, answer);
 	return to->b->error;
 }
 
@@ -409,52 +421,109 @@ static void leak_routes(struct host_builder *b, size_t connection)
 static void configured_routes(struct host_builder *b, const struct config_connection *conn)
 {
 	for (size_t j = 0; j < conn->route_count; j++)
-		host_emit_configured(b, &conn->routes[j].prefix);
+		guard(b, &conn->routes[j].prefix, NULL);
+	for (size_t j = 0; j < conn->route_count; j++)
+		emit_withdrawn(b, &conn->routes[j].prefix);
 }
 
-static int compare_routes(const void *a, const void *b)
+/* ---- their order ---- */
+
+static bool in_order(const struct host_route *a, const struct host_route *b)
 {
-	const struct host_route *x = a, *y = b;
-	int order = host_route_compare(x, y);
+	int order = host_route_compare(a, b);
 
-	return order ? order : (x->order > y->order) - (x->order < y->order);
+	return order < 0 || (order == 0 && a->order < b->order);
 }
 
-/* Two that ask for one key: the first one stays. Tables of the FIB come in order already. */
-void host_sort_routes(struct host_plan *p)
+/* Where the sorted run that begins at `i` ends. */
+static size_t run_end(const struct host_plan *p, size_t i)
+{
+	for (i++; i < p->route_count && in_order(&p->routes[i - 1], &p->routes[i]); i++)
+		;
+	return i;
+}
+
+static void merge(struct host_route *to, const struct host_route *a, const struct host_route *a_end,
+		  const struct host_route *b, const struct host_route *b_end)
+{
+	while (a < a_end && b < b_end)
+		*to++ = in_order(a, b) ? *a++ : *b++;
+	memcpy(to, a, (size_t)(a_end - a) * sizeof(*a));
+	memcpy(to + (a_end - a), b, (size_t)(b_end - b) * sizeof(*b));
+}
+
+/* Neighbouring runs become one. */
+static void merge_runs(const struct host_plan *p, struct host_route *to)
+{
+	for (size_t i = 0, middle, end; i < p->route_count; i = end) {
+		middle = run_end(p, i);
+		end = middle < p->route_count ? run_end(p, middle) : middle;
+		merge(to + i, p->routes + i, p->routes + middle, p->routes + middle,
+		      p->routes + end);
+	}
+}
+
+/* A merge sort of what is there: tables of the FIB come sorted, whole ones at a time. */
+static int sort(struct host_plan *p)
+{
+	struct host_route *other = reallocarray(NULL, p->route_count, sizeof(*other));
+
+	if (!other)
+		return -ENOMEM;
+	while (run_end(p, 0) < p->route_count) {
+		struct host_route *was = p->routes;
+
+		merge_runs(p, other);
+		p->routes = other;
+		other = was;
+	}
+	free(other);
+	return 0;
+}
+
+/* Two that ask for one key: the first one stays. */
+int host_sort_routes(struct host_plan *p)
 {
 	size_t kept = 0;
+	int err = p->route_count ? sort(p) : 0;
 
-	if (!p->route_count)
-		return;
-	qsort(p->routes, p->route_count, sizeof(*p->routes), compare_routes);
+	if (err || !p->route_count)
+		return err;
 	for (size_t i = 1; i < p->route_count; i++)
 		if (host_route_compare(&p->routes[kept], &p->routes[i]) != 0)
 			p->routes[++kept] = p->routes[i];
 	p->route_count = kept + 1;
+	return 0;
 }
 
-static void copy_table(struct host_builder *b, const struct fib_table *t)
+/* ---- all of it, in order ---- */
+
+static void copy_table(struct host_builder *b, const struct fib_table *t, trie_fn fn)
 {
 	struct copy to = { b, t };
 
 	if (t && !t->retired)
-		trie_walk(&t->routes, NULL, t->connection ? copy_own : copy_transit, &to);
+		trie_walk(&t->routes, NULL, fn, &to);
 }
 
+/* Kernel table by kernel table, as far as they come sorted: host_sort_routes() merges them. */
 void host_build_routes(struct host_builder *b)
 {
 	host_emit_devices(b);
 	for (size_t i = 0; i < b->fib->count; i++)
 		if (!b->fib->tables[i].connection)
-			copy_table(b, &b->fib->tables[i]);
+			copy_table(b, &b->fib->tables[i], copy_transit);
 	for (size_t i = 0; i < b->c->connection_count; i++) {
-		copy_table(b, fib_find(b->fib, b->ids->connection_table[i]));
+		const struct fib_table *own = fib_find(b->fib, b->ids->connection_table[i]);
+
+		copy_table(b, own, copy_own);
+		if (host_replies(b, i))
+			copy_table(b, own, copy_reply);
 		leak_routes(b, i);
 		configured_routes(b, &b->c->connections[i]);
 	}
 	host_emit_guards(b, NULL);
 	ends(b);
 	if (!b->error)
-		host_sort_routes(&b->plan);
+		b->error = host_sort_routes(&b->plan);
 }

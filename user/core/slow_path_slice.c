@@ -270,11 +270,12 @@ static struct host_builder builder(const struct slow_path *s)
 static int finish(struct host_builder *b, struct host_plan *out)
 {
 	free(b->runs);
+	if (!b->error)
+		b->error = host_sort_routes(&b->plan);
 	if (b->error) {
 		host_plan_free(&b->plan);
 		return b->error;
 	}
-	host_sort_routes(&b->plan);
 	*out = b->plan;
 	return 0;
 }
@@ -323,7 +324,8 @@ static int tell_devices(struct slow_path *s, struct host_plan *out)
 
 	host_emit_devices(&b);
 	if (!b.error)
-		host_sort_routes(&b.plan); /* what loses to another one is not in question */
+		b.error = host_sort_routes(
+			&b.plan); /* what loses to another one is not in question */
 	for (size_t i = 0; !b.error && i < b.plan.route_count; i++) {
 		const struct host_route *r = &b.plan.routes[i];
 		bool concerned = false;

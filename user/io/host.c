@@ -43,12 +43,30 @@ static void forget_errors(struct host *h)
 	memset(h->error_of_route, 0, sizeof(h->error_of_route));
 }
 
+/* Of a plan: what is new, and what goes. */
+struct host_change {
+	const struct host_plan *old, *want;
+	struct host_rules rules;
+	struct host_routes routes; /* nothing differs: they are followed otherwise */
+};
+
+static void forget_rest(struct host *h)
+{
+	if (!h->rest)
+		return;
+	host_routes_free(&h->rest->routes);
+	host_rules_free(&h->rest->rules);
+	free(h->rest);
+	h->rest = NULL;
+}
+
 void host_close(struct host *h)
 {
 	if (!h)
 		return;
 	host_netlink_close(h);
 	forget_errors(h);
+	forget_rest(h);
 	free(h->links);
 	free(h->state_dir);
 	free(h);
@@ -105,15 +123,8 @@ bool host_uncertain(const struct host *h)
 	return h->uncertain;
 }
 
-/* Of a plan: what is new, and what goes. */
-struct change {
-	const struct host_plan *old, *want;
-	struct host_rules rules;
-	struct host_routes routes; /* nothing differs: they are followed otherwise */
-};
-
 /* Addresses go by name while their device is still known. */
-static void remove_what_is_old(struct host *h, struct change *c)
+static void remove_what_is_old(struct host *h, struct host_change *c)
 {
 	host_rules_remove(h, &c->rules, HOST_RULE_LOOKUP);
 	host_routes_remove(h, &c->routes);
@@ -124,7 +135,7 @@ static void remove_what_is_old(struct host *h, struct change *c)
 	host_rules_remove(h, &c->rules, HOST_RULE_UNREACHABLE);
 }
 
-static void begin(struct host *h, struct change *c)
+static void begin(struct host *h, struct host_change *c)
 {
 	forget_errors(h);
 	host_rules_read(h, &c->rules);
@@ -134,38 +145,67 @@ static void begin(struct host *h, struct change *c)
 	host_addresses_add(h, c->want);
 }
 
-static int apply(struct host *h, struct change *c, bool remove)
+/* Without memory for it everything is compared again. */
+static void keep_rest(struct host *h, const struct host_change *c)
 {
+	h->rest = malloc(sizeof(*h->rest));
+	if (h->rest)
+		*h->rest = *c;
+}
+
+static int apply(struct host *h, struct host_change *c, bool remove)
+{
+	bool compared;
+
+	forget_rest(h);
 	begin(h, c);
-	if (host_routes_compare(h, h->ahead ? NULL : c->old, c->want, &c->routes) == 0) {
+	compared = !host_routes_compare(h, h->ahead ? NULL : c->old, c->want, &c->routes);
+	if (compared) {
 		host_routes_add(h, c->want, &c->routes);
 		host_rules_add(h, &c->rules, c->want, HOST_RULE_LOOKUP);
-		if (remove)
-			remove_what_is_old(h, c);
-		host_routes_free(&c->routes);
 	}
-	host_rules_free(&c->rules);
+	if (compared && remove)
+		remove_what_is_old(h, c);
 	h->ahead = !remove;
+	if (compared && !remove)
+		keep_rest(h, c);
+	if (!h->rest) {
+		host_routes_free(&c->routes);
+		host_rules_free(&c->rules);
+	}
 	return finish(h);
 }
 
 int host_apply(struct host *h, const struct host_plan *old, const struct host_plan *want)
 {
-	struct change c = { .old = old, .want = want };
+	struct host_change c = { .old = old, .want = want };
 
 	return apply(h, &c, true);
 }
 
 int host_apply_new(struct host *h, const struct host_plan *old, const struct host_plan *want)
 {
-	struct change c = { .old = old, .want = want };
+	struct host_change c = { .old = old, .want = want };
 
 	return apply(h, &c, false);
 }
 
+int host_apply_rest(struct host *h, const struct host_plan *old, const struct host_plan *want)
+{
+	if (!h->rest)
+		return host_apply(h, old, want);
+	forget_errors(h);
+	h->rest->old = old;
+	h->rest->want = want;
+	remove_what_is_old(h, h->rest);
+	forget_rest(h);
+	h->ahead = false;
+	return finish(h);
+}
+
 int host_apply_frame(struct host *h, const struct host_plan *old, const struct host_plan *want)
 {
-	struct change c = { .old = old, .want = want };
+	struct host_change c = { .old = old, .want = want };
 
 	begin(h, &c);
 	host_routes_note_missing(h, want);

@@ -51,6 +51,9 @@ int host_apply(struct host *h, const struct host_plan *old, const struct host_pl
  * have moved.
  */
 int host_apply_new(struct host *h, const struct host_plan *old, const struct host_plan *want);
+/* The other half, for the same plans right after the first one: what goes. Compares nothing again.
+ */
+int host_apply_rest(struct host *h, const struct host_plan *old, const struct host_plan *want);
 
 /*
  * Everything but the routes, of which `want` needs to name the devices only (host_plan_frame()).

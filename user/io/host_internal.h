@@ -55,7 +55,8 @@ struct host {
 	struct host_drifted drifted[HOST_DRIFTED];
 	size_t drifted_count;
 
-	bool ahead; /* the kernel has more than the last plan: host_apply_new() */
+	bool ahead;		  /* the kernel has more than the last plan: host_apply_new() */
+	struct host_change *rest; /* what that found to go; or NULL */
 	char *state_dir;
 	struct host_link *links; /* as of host_links_refresh() */
 	size_t link_count;

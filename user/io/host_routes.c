@@ -41,6 +41,7 @@ static bool wanted_now(const struct host_way *ways, const struct host_route *rou
 struct comparison {
 	const struct host_plan *want;
 	struct host_routes *diff;
+	size_t next; /* behind the one that was found last */
 };
 
 static int compare_keys(const void *a, const void *b)
@@ -58,17 +59,31 @@ static int note_gone(struct host_routes *diff, const struct host_route *key)
 	return error;
 }
 
+/* IPv4 routes are dumped in the plan's order but for those with one address: where the last one was
+ * found, the next one follows. */
+static const struct host_route *find_wanted(struct comparison *c, const struct host_route *key)
+{
+	const struct host_plan *want = c->want;
+	const struct host_route *found = NULL;
+
+	if (c->next < want->route_count && !host_route_compare(key, &want->routes[c->next]))
+		found = &want->routes[c->next];
+	else if (want->route_count)
+		found = bsearch(key, want->routes, want->route_count, sizeof(*found), compare_keys);
+	if (found)
+		c->next = (size_t)(found - want->routes) + 1;
+	return found;
+}
+
 static int compare_one(const struct nlmsghdr *n, void *data)
 {
 	struct comparison *c = data;
 	struct host_route_now is, shall;
-	const struct host_route *found = NULL;
+	const struct host_route *found;
 
 	if (!host_decode_route(n, &is))
 		return 0;
-	if (c->want->route_count)
-		found = bsearch(&is.key, c->want->routes, c->want->route_count, sizeof(*found),
-				compare_keys);
+	found = find_wanted(c, &is.key);
 	if (!found || !wanted_now(c->diff->ways, found, &shall))
 		return note_gone(c->diff, &is.key);
 	c->diff->state[found - c->want->routes] =
