@@ -108,19 +108,26 @@ static json_t *alarms_json(const struct gateway *g)
 	return list;
 }
 
+static json_t *slow_path_json(const struct gateway *g)
+{
+	return json_pack("{s:I, s:b}", "behind", (json_int_t)slow_path_behind(&g->slow), "sweeping",
+			 g->slow.sweeping);
+}
+
 static json_t *show_status(struct gateway *g, const json_t *request)
 {
 	(void)request;
 	return json_pack(
 		"{s:s, s:i, s:f, s:s, s:o, s:b, s:o, s:o, s:o, s:{s:I}, s:o, s:o, s:o, s:o, "
-		"s:o, s:o, s:o}",
+		"s:o, s:o, s:o, s:o}",
 		"version", VERSION, "pid", (int)getpid(), "uptime_s",
 		seconds_since(g, g->started_ns), "config", g->options->config, "configuration",
 		change_status(g), "ready", g->ready, "alarms", alarms_json(g), "tunnels",
 		tunnel_counts(g), "connections", connection_counts(g), "attachments", "total",
 		(json_int_t)g->config.attachment_count, "routes", route_counts(g), "groups",
 		group_counts(g), "index", index_json(g), "traffic", traffic_json(g), "dropped",
-		dropped_json(g), "drift", drift_status(g), "fpm", fpm_status(g));
+		dropped_json(g), "drift", drift_status(g), "fpm", fpm_status(g),
+		"slow_path", slow_path_json(g));
 }
 
 static const struct {

@@ -38,6 +38,7 @@ to tunnels    1.23M packets, 942 MiB
 from tunnels  9999 packets, 1023 B
 dropped       7 packets, 700 B
 drift         1205 found, 1204 repaired in 12 audits, the last 9s ago
+slow path     968 routes behind
 END
 
 shows "tunnels line up, shares are per connection" show tunnels <<'END'

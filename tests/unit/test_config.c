@@ -118,6 +118,7 @@ static void a_default_is_not_what_the_manual_says(void **state)
 	assert_int_equal(c->gateway.return_idle_ms, 0);
 	assert_int_equal(c->gateway.return_within_ms, 300000);
 	assert_false(c->tables[0].transit);
+	assert_int_equal(c->tables[0].slow_path, SLOW_PATH_FULL);
 	assert_int_equal(c->attachments[0].mtu, 0);
 	assert_int_equal(c->attachments[0].xdp, XDP_AUTO);
 	assert_int_equal(c->attachments[0].vlans[0], 0);
@@ -172,6 +173,7 @@ static void check_router(const struct config *c)
 	assert_int_equal(c->gateway.return_idle_ms, 1500);
 	assert_int_equal(c->gateway.return_within_ms, 600000);
 	assert_true(c->tables[0].transit);
+	assert_int_equal(c->tables[1].slow_path, SLOW_PATH_SUMMARY);
 	assert_int_equal(c->tables[0].routes[0].metric, 7);
 	assert_prefix(&c->tables[0].routes[1].destination.prefix, "fd00:9::/32");
 	assert_int_equal(c->tables[0].routes[1].attachment.index, 2);

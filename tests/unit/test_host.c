@@ -288,6 +288,27 @@ static void the_slow_path_disagrees_with_the_fib(void **state)
 	assert_null(route(MAIN_TABLE, "10.1.0.1/32", 0));
 }
 
+static void a_full_table_is_copied_where_one_default_would_do(void **state)
+{
+	const struct host_route *r;
+
+	(void)state;
+	world.tables[0].slow_path = SLOW_PATH_SUMMARY;
+	world.facts.tunnels[0][1].down = true;
+	fixture_route(&world.fib_tables[0], "10.9.0.0/16",
+		      (struct fib_answer){ .kind = FIB_BLACKHOLE });
+	build();
+	assert_null(route(MAIN_TABLE, "10.50.0.0/16", 0));
+	assert_null(route(MAIN_TABLE, "2001:db8:50::/48", 0));
+	assert_string_equal(hop(route(MAIN_TABLE, "10.1.0.0/16", 0), 0)->device, "vpc");
+	assert_int_equal(route(MAIN_TABLE, "10.9.0.0/16", 0)->type, HOST_ROUTE_BLACKHOLE);
+	r = route(MAIN_TABLE, "0.0.0.0/0", HOST_METRIC_TABLE + 1);
+	assert_string_equal(hop(r, 0)->device, "xfrm101");
+	assert_int_equal(r->hop_count, 1);
+	assert_non_null(route(MAIN_TABLE, "::/0", HOST_METRIC_TABLE + 1));
+	assert_non_null(route(DC_TABLE, "10.50.0.0/16", HOST_METRIC_CONNECTION));
+}
+
 static void weights_are_lost_on_the_slow_path(void **state)
 {
 	struct fib_answer answer = to_tunnels();
@@ -644,6 +665,7 @@ int main(void)
 		story(the_kernel_in_the_vrf_does_not_know_a_destination_based_route),
 		story(a_bgp_session_without_vrf_uses_the_other_tunnel),
 		story(the_slow_path_disagrees_with_the_fib),
+		story(a_full_table_is_copied_where_one_default_would_do),
 		story(weights_are_lost_on_the_slow_path),
 		story(the_slow_path_hashes_into_a_dead_tunnel),
 		story(a_route_whose_tunnels_are_all_dead_goes_elsewhere),

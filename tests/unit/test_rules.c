@@ -134,6 +134,27 @@ static const struct row bgp_rows[] = {
 	  { { "[vpc-a, dc-1]", "[vpc-a]" }, { "blackhole: true", "attachment: dc-1" } },
 	  { 0 } },
 
+	/* D14: what of a table the kernel has, too */
+	{ "one default stands for two data centres",
+	  { { "[vpc-a, dc-1]", "[vpc-a, dc-1, dc-2]\n      slow_path: summary" },
+	    { "customer_gateways:\n",
+	      "  dc-2: { type: vpn, connection: dc-2, association: main }\ncustomer_gateways:\n" },
+	    { "connections:\n",
+	      "connections:\n"
+	      "  dc-2:\n"
+	      "    customer_gateway: dc-1\n"
+	      "    bgp: { local_asn: 45104 }\n"
+	      "    tunnels:\n"
+	      "      - { if_id: 103, local_address: 198.51.100.1, remote_address: 203.0.113.11, "
+	      "inside: 169.254.12.0/30, bgp_address: 169.254.12.1, psk: dc-2-a }\n"
+	      "      - { if_id: 104, local_address: 198.51.100.2, remote_address: 203.0.113.10, "
+	      "inside: 169.254.13.0/30, bgp_address: 169.254.13.1, psk: dc-2-b }\n" } },
+	  { "5:18: error: slow_path: summary is for a table that leads to one connection; 'main' "
+	    "leads to 'dc-1' and to 'dc-2': use full [D14]" } },
+	{ "one data centre is not summed up",
+	  { { "[vpc-a, dc-1]", "[vpc-a, dc-1]\n      slow_path: summary" } },
+	  { 0 } },
+
 	/* D9: static routes of a table */
 	{ "a static route leads nowhere",
 	  { { ", blackhole: true", "" } },

@@ -227,6 +227,8 @@ static void dress(struct world *w)
 		w->attachments[i].association.name = table < 0 ? NULL : w->tables[table].name;
 		w->attachments[i].synchronize = any(2);
 	}
+	for (size_t i = 0; i < TABLES; i++)
+		w->tables[i].slow_path = any(3) ? SLOW_PATH_FULL : SLOW_PATH_SUMMARY;
 	for (size_t i = 0; i < CONNECTIONS; i++) {
 		struct config_connection *c = &w->connections[i];
 

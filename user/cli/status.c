@@ -88,6 +88,17 @@ static void print_index(const json_t *index)
 	printf("\n");
 }
 
+/* Only while it is behind. */
+static void print_slow_path(const json_t *slow_path)
+{
+	unsigned long long behind = field_count(slow_path, "behind");
+	bool sweeping = json_is_true(field(slow_path, "sweeping"));
+
+	if (behind || sweeping)
+		printf("%-14s%llu routes behind%s\n", "slow path", behind,
+		       sweeping ? ", and those of a tunnel or device that changed" : "");
+}
+
 static void print_state(const json_t *s)
 {
 	const json_t *routes = field(s, "routes"), *groups = field(s, "groups");
@@ -106,6 +117,7 @@ static void print_state(const json_t *s)
 	print_counter("from tunnels", field(field(s, "traffic"), "from_tunnels"));
 	print_counter("dropped", field(s, "dropped"));
 	print_drift(field(s, "drift"));
+	print_slow_path(field(s, "slow_path"));
 }
 
 static int render(const json_t *status, const void *context)

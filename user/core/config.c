@@ -322,3 +322,30 @@ const char *quoted(const char *text, char buf[QUOTED_LEN])
 	buf[n < room ? n : room] = '\0';
 	return buf;
 }
+
+static void note_connection(const struct config *c, const struct config_ref *to, int *first,
+			    int *other)
+{
+	const struct config_attachment *a = to->index < 0 ? NULL : &c->attachments[to->index];
+
+	if (!a || a->type != ATTACHMENT_VPN)
+		return;
+	if (*first < 0)
+		*first = a->connection.index;
+	else if (a->connection.index != *first)
+		*other = a->connection.index;
+}
+
+int config_table_connection(const struct config *c, const struct config_table *t, int *other)
+{
+	int first = -1, second = -1;
+
+	for (size_t i = 0; i < t->learn_count; i++)
+		note_connection(c, &t->learn[i], &first, &second);
+	for (size_t i = 0; i < t->route_count; i++)
+		if (!t->routes[i].blackhole)
+			note_connection(c, &t->routes[i].attachment, &first, &second);
+	if (other)
+		*other = second;
+	return first;
+}

@@ -49,6 +49,7 @@ struct mark {
 };
 
 enum attachment_type { ATTACHMENT_VPC, ATTACHMENT_VBR, ATTACHMENT_VPN };
+enum slow_path_mode { SLOW_PATH_FULL, SLOW_PATH_SUMMARY };
 enum xdp_mode { XDP_AUTO, XDP_NATIVE, XDP_OFF };
 enum redirect_mode { REDIRECT_AUTO, REDIRECT_ON, REDIRECT_OFF };
 enum no_route { NO_ROUTE_DROP, NO_ROUTE_PASS };
@@ -85,7 +86,9 @@ struct config_table {
 	size_t learn_count;
 	struct config_table_route *routes;
 	size_t route_count;
-	bool transit; /* [D10]; default false */
+	bool transit;		       /* [D10]; default false */
+	enum slow_path_mode slow_path; /* what of it the kernel has, too; default SLOW_PATH_FULL */
+	struct mark slow_path_mark;
 };
 
 struct config_attachment {
@@ -320,6 +323,9 @@ struct address tunnel_peer_address(const struct config_tunnel *t);
 /* Positions by name, or -1. */
 int config_find_table(const struct config *c, const char *name);
 int config_find_attachment(const struct config *c, const char *name);
+/* The connection that a table can lead to, the first one found, or -1; *other (may be NULL):
+ * another one, or -1. */
+int config_table_connection(const struct config *c, const struct config_table *t, int *other);
 int config_find_customer_gateway(const struct config *c, const char *name);
 int config_find_connection(const struct config *c, const char *name);
 /* By the tunnel's name; *index is its position within the connection that is returned. */

@@ -54,6 +54,10 @@ void host_build_rules(struct host_builder *b);
 /* Of a TR table: the entry's copy. */
 void host_emit_transit(struct host_builder *b, const struct fib_table *t, const struct prefix *p,
 		       const struct fib_answer *answer);
+/* Where a table is to be summed up: all the tunnels that it leads to. */
+bool host_summary(const struct rib *rib, size_t table, struct fib_answer *out);
+void host_emit_default(struct host_builder *b, size_t table, const struct prefix *p,
+		       const struct fib_answer *answer);
 /* Of a connection's own table: its copy there. */
 void host_emit_own(struct host_builder *b, size_t connection, const struct prefix *p,
 		   const struct fib_answer *answer);

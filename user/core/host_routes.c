@@ -185,7 +185,35 @@ static void add_fib_route(struct host_builder *b, uint32_t table, uint32_t metri
 void host_emit_transit(struct host_builder *b, const struct fib_table *t, const struct prefix *p,
 		       const struct fib_answer *answer)
 {
+	if (answer->kind == FIB_TUNNELS && b->c->tables[t->index].slow_path == SLOW_PATH_SUMMARY)
+		return; /* host_emit_default() */
 	add_fib_route(b, t->kernel_table, HOST_METRIC_TABLE, p, answer);
+}
+
+bool host_summary(const struct rib *rib, size_t table, struct fib_answer *out)
+{
+	const struct config_table *t = &rib->config->tables[table];
+	int connection = config_table_connection(rib->config, t, NULL);
+
+	if (t->slow_path != SLOW_PATH_SUMMARY || connection < 0)
+		return false;
+	*out = (struct fib_answer){
+		.kind = FIB_TUNNELS,
+		.set = rib_own_route_members(rib, (size_t)connection,
+					     (struct connection_route){ 0 }, SOURCE_DESTINATION),
+	};
+	return true;
+}
+
+/* Behind a default of the table's own. */
+void host_emit_default(struct host_builder *b, size_t table, const struct prefix *p,
+		       const struct fib_answer *answer)
+{
+	struct host_route r = { .table = TR_KERNEL_TABLE + b->ids->table[table][VIEW_ALL],
+				.metric = HOST_METRIC_TABLE + 1,
+				.prefix = *p };
+
+	add_unicast(b, &r, answer);
 }
 
 /* Without VRF the inside CIDR has a route of its own through its tunnel. */
@@ -426,6 +454,19 @@ static void configured_routes(struct host_builder *b, const struct config_connec
 		emit_withdrawn(b, &conn->routes[j].prefix);
 }
 
+static void summaries(struct host_builder *b)
+{
+	for (size_t i = 0; i < b->c->table_count; i++) {
+		struct fib_answer answer;
+
+		for (size_t f = 0; f < 1u + b->ipv6 && host_summary(b->rib, i, &answer); f++) {
+			struct prefix all = default_prefix(families[f]);
+
+			host_emit_default(b, i, &all, &answer);
+		}
+	}
+}
+
 /* ---- their order ---- */
 
 static bool in_order(const struct host_route *a, const struct host_route *b)
@@ -523,6 +564,7 @@ void host_build_routes(struct host_builder *b)
 		configured_routes(b, &b->c->connections[i]);
 	}
 	host_emit_guards(b, NULL);
+	summaries(b);
 	ends(b);
 	if (!b->error)
 		b->error = host_sort_routes(&b->plan);

@@ -181,6 +181,8 @@ static void compare_table(struct plan *p, const struct config_table *was,
 			differ(&d, "learns %s no longer", was->learn[i].name);
 	if (was && is)
 		truth_differs(&d, "transit", was->transit, is->transit);
+	if (was && is && was->slow_path != is->slow_path)
+		differ(&d, "slow_path %s", is->slow_path == SLOW_PATH_SUMMARY ? "summary" : "full");
 	object(p, "table", name, was, is, &d);
 	snprintf(owner, sizeof(owner), "table %s", name);
 	lines = table_lines(p, was);

@@ -29,6 +29,7 @@ static const struct {
 	{ "D7", rule_learn_twice },
 	{ "D9", rule_table_routes },
 	{ "D6 D9", rule_table_routes_twice },
+	{ "D14", rule_slow_path },
 	{ "D7 D8", rule_attachment_used },
 	{ "S14 D7", rule_attachment_place },
 	{ "D15 D17", rule_attachment_cidrs },

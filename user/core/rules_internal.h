@@ -12,7 +12,7 @@ typedef void rule_fn(const struct config *c, struct findings *f);
 /* rules_router.c: tables and attachments */
 rule_fn rule_learn_twice, rule_table_routes, rule_table_routes_twice, rule_attachment_used,
 	rule_attachment_place, rule_attachment_cidrs, rule_connection_attached_once,
-	rule_synchronize, rule_vpc_overlap, rule_never_steered;
+	rule_synchronize, rule_vpc_overlap, rule_never_steered, rule_slow_path;
 /* rules_vbr.c */
 rule_fn rule_vbr_asn;
 /* rules_connection.c: connections and customer gateways */

@@ -48,12 +48,30 @@ static bool same_place(const struct config_table_route *a, const struct config_t
 	       a->metric == b->metric;
 }
 
+/* rule_slow_path() */
+static int one_connection(const struct config *c, const struct config_table *t,
+			  const struct config_table_route *r, struct findings *f)
+{
+	const struct config_attachment *a =
+		r->blackhole ? NULL : &c->attachments[r->attachment.index];
+	int first = config_table_connection(c, t, NULL);
+
+	if (t->slow_path != SLOW_PATH_SUMMARY || !a || a->type != ATTACHMENT_VPN || first < 0 ||
+	    first == a->connection.index)
+		return 0;
+	findings_add(f, SEVERITY_ERROR, at_run_time,
+		     "table '%s' has slow_path: summary, which is for one connection; it leads to "
+		     "'%s' already [D14]",
+		     t->name, c->connections[first].name);
+	return -EINVAL;
+}
+
 int rules_table_route(const struct config *c, size_t table, const struct config_table_route *r,
 		      struct findings *f)
 {
 	const struct config_table *t = &c->tables[table];
+	int err = one_connection(c, t, r, f);
 	char text[PREFIX_STRLEN];
-	int err = 0;
 
 	prefix_format(&r->destination.prefix, text);
 	for (size_t i = 0; i < t->route_count; i++) {

@@ -85,6 +85,24 @@ void rule_table_routes_twice(const struct config *c, struct findings *f)
 	}
 }
 
+/* One default stands for all that leads to tunnels: it must not lead to another data centre. */
+void rule_slow_path(const struct config *c, struct findings *f)
+{
+	for (EACH_TABLE(c, t)) {
+		int first, other;
+
+		if (t->slow_path != SLOW_PATH_SUMMARY)
+			continue;
+		first = config_table_connection(c, t, &other);
+		if (first >= 0 && other >= 0)
+			findings_add(f, SEVERITY_ERROR, t->slow_path_mark,
+				     "slow_path: summary is for a table that leads to one "
+				     "connection; '%s' leads to '%s' and to '%s': use full [D14]",
+				     t->name, c->connections[first].name,
+				     c->connections[other].name);
+	}
+}
+
 /* By attachment: does a table learn it, or a static route lead to it? */
 static bool *reached_attachments(const struct config *c)
 {

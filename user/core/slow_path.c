@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include "advert.h"
+#include "host_build.h"
 #include "slow_path_internal.h"
 
 /* Instead of an answer: the kernel has nothing. */
@@ -141,10 +143,13 @@ static void free_leaks(struct slow_path *s)
 		fib_table_free(&s->exported[i]);
 		fib_table_free(&s->leaked[i]);
 	}
+	for (size_t i = 0; i < s->default_count; i++)
+		fib_table_free(&s->defaults[i]);
 	free(s->exported);
 	free(s->leaked);
-	s->exported = s->leaked = NULL;
-	s->connections = 0;
+	free(s->defaults);
+	s->exported = s->leaked = s->defaults = NULL;
+	s->connections = s->default_count = 0;
 }
 
 static int make_leaks(struct slow_path *s)
@@ -163,6 +168,28 @@ static int make_leaks(struct slow_path *s)
 
 		s->exported[i].index = s->leaked[i].index = i;
 		err = adverts_each(s->rib, i, take_advert, &l);
+	}
+	return err;
+}
+
+static int make_defaults(struct slow_path *s)
+{
+	const struct prefix all[] = { { .address.family = AF_INET },
+				      { .address.family = AF_INET6 } };
+	size_t count = s->rib->config->table_count;
+	int err = 0;
+
+	s->defaults = calloc(count + 1, sizeof(*s->defaults));
+	if (!s->defaults)
+		return -ENOMEM;
+	s->default_count = count;
+	for (size_t i = 0; !err && i < count; i++) {
+		struct fib_answer answer;
+
+		s->defaults[i].index = i;
+		for (size_t f = 0; !err && f < 1u + s->ipv6 && host_summary(s->rib, i, &answer);
+		     f++)
+			err = fib_set(&s->defaults[i], &all[f], &answer);
 	}
 	return err;
 }
@@ -205,7 +232,10 @@ int slow_path_settle(struct slow_path *s, struct host_facts *facts)
 	int err;
 
 	slow_path_forget(s);
+	s->ipv6 = host_has_ipv6(s->rib);
 	err = make_leaks(s);
+	if (!err)
+		err = make_defaults(s);
 	if (err) {
 		host_facts_free(facts);
 		free_leaks(s);
@@ -215,7 +245,6 @@ int slow_path_settle(struct slow_path *s, struct host_facts *facts)
 	*facts = (struct host_facts){ 0 };
 	s->pass = (struct slow_path_place){ 0 };
 	s->deleting = s->swept_last = false;
-	s->ipv6 = host_has_ipv6(s->rib);
 	s->known = true;
 	return 0;
 }

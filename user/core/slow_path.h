@@ -37,6 +37,9 @@ struct slow_path {
 	/* By connection: what its table has of the transit router (advert.h). */
 	struct fib_table *exported, *leaked;
 	size_t connections;
+	/* By TR table: the default that stands for it in the kernel (slow_path: summary). */
+	struct fib_table *defaults;
+	size_t default_count;
 	struct trie configured; /* touched: prefixes of destination-based routes */
 
 	struct host_facts told; /* of which the kernel's routes are */
@@ -89,6 +92,8 @@ void slow_path_follow(struct slow_path *s, const struct touched *touched);
 bool slow_path_changed(struct slow_path *s, struct host_facts *facts,
 		       char (*devices)[DEVICE_NAME_LEN], size_t count);
 
+/* How many entries it is behind, beside what a sweep has not come to. */
+size_t slow_path_behind(const struct slow_path *s);
 /* Is anything left to tell? */
 bool slow_path_any(const struct slow_path *s);
 /*

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Between slow_path.c (what is marked) and slow_path_slice.c (what is told). Tables by number:
- * those of the FIB, then each connection's exported ones, then each one's leaked ones.
+ * those of the FIB, then each connection's exported ones, then each one's leaked ones, then the
+ * defaults.
  */
 #ifndef ESPALIER_CORE_SLOW_PATH_INTERNAL_H
 #define ESPALIER_CORE_SLOW_PATH_INTERNAL_H
@@ -10,7 +11,7 @@
 
 static inline size_t slow_path_tables(const struct slow_path *s)
 {
-	return s->fib->count + 2 * s->connections;
+	return s->fib->count + 2 * s->connections + s->default_count;
 }
 
 static inline struct fib_table *slow_path_table(const struct slow_path *s, size_t i)
@@ -18,7 +19,10 @@ static inline struct fib_table *slow_path_table(const struct slow_path *s, size_
 	if (i < s->fib->count)
 		return &s->fib->tables[i];
 	i -= s->fib->count;
-	return i < s->connections ? &s->exported[i] : &s->leaked[i - s->connections];
+	if (i < s->connections)
+		return &s->exported[i];
+	i -= s->connections;
+	return i < s->connections ? &s->leaked[i] : &s->defaults[i - s->connections];
 }
 
 /* What the kernel has of the table at `p`, NULL: nothing. */

@@ -53,11 +53,11 @@ static int take_mark_in_turn(const struct prefix *p, void *data, void *context)
 	return take(t, p, gone == t->deleting);
 }
 
-static size_t marks(const struct slow_path *s)
+size_t slow_path_behind(const struct slow_path *s)
 {
 	size_t count = s->configured.count;
 
-	for (size_t i = 0; i < slow_path_tables(s); i++)
+	for (size_t i = 0; s->known && i < slow_path_tables(s); i++)
 		count += slow_path_table(s, i)->behind.count;
 	return count;
 }
@@ -109,7 +109,7 @@ static void take_marks(struct taking *t)
 {
 	size_t turns = 2 * (slow_path_tables(t->s) + 2);
 
-	if (marks(t->s) <= t->most) {
+	if (slow_path_behind(t->s) <= t->most) {
 		take_all_marks(t);
 		return;
 	}
@@ -240,7 +240,9 @@ static void emit_entry(struct host_builder *b, const struct slow_path *s, const 
 			emit_reply(b, s, &u->prefix);
 		return;
 	}
-	if (told)
+	if (told && u->table >= s->fib->count + 2 * s->connections)
+		host_emit_default(b, t->index, &u->prefix, told);
+	else if (told)
 		host_emit_leak(b, t->index, u->table < s->fib->count + s->connections, &u->prefix,
 			       told);
 }
@@ -366,7 +368,7 @@ static int tell_swept(struct slow_path *s, struct taking *t, struct slow_path_sl
 
 bool slow_path_any(const struct slow_path *s)
 {
-	return s->known && (s->sweeping || marks(s));
+	return s->known && (s->sweeping || slow_path_behind(s));
 }
 
 int slow_path_take(struct slow_path *s, size_t most, struct slow_path_slice *out)
@@ -375,7 +377,7 @@ int slow_path_take(struct slow_path *s, size_t most, struct slow_path_slice *out
 	struct slow_path_slice slice = { 0 };
 	int err = -ENOMEM;
 
-	if (t.units && s->sweeping && (!s->swept_last || !marks(s))) {
+	if (t.units && s->sweeping && (!s->swept_last || !slow_path_behind(s))) {
 		s->swept_last = true;
 		err = tell_swept(s, &t, &slice);
 	} else if (t.units) {

@@ -88,6 +88,8 @@ static void put_table(struct emitter *e, const struct config_table *t)
 		put_text(e, t->learn[i].name);
 	end_list(e);
 	key_bool(e, "transit", t->transit, false);
+	if (t->slow_path == SLOW_PATH_SUMMARY)
+		key_word(e, "slow_path", "summary");
 	if (t->route_count) {
 		put_plain(e, "routes");
 		begin_list(e, false);

@@ -19,6 +19,7 @@
 static const char *const no_route_words[] = { "drop", "pass", NULL };
 static const char *const hash_words[] = { "l4", "l3", "symmetric", NULL };
 static const char *const limits_words[] = { "none", "default", NULL };
+static const char *const slow_path_words[] = { "full", "summary", NULL };
 static const char *const xdp_words[] = { "auto", "native", "off", NULL };
 static const char *const redirect_words[] = { "auto", "on", "off", NULL };
 static const char *const on_failure_words[] = { "revoke_route", "reserve_route", NULL };
@@ -27,13 +28,14 @@ static const char *const attachment_words[] = { "vpc", "vbr", "vpn", NULL };
 /* A word's position is its value. */
 _Static_assert(NO_ROUTE_DROP == 0 && NO_ROUTE_PASS == 1, "no_route_words");
 _Static_assert(HASH_L4 == 0 && HASH_L3 == 1 && HASH_SYMMETRIC == 2, "hash_words");
+_Static_assert(SLOW_PATH_FULL == 0 && SLOW_PATH_SUMMARY == 1, "slow_path_words");
 _Static_assert(XDP_AUTO == 0 && XDP_NATIVE == 1 && XDP_OFF == 2, "xdp_words");
 _Static_assert(REDIRECT_AUTO == 0 && REDIRECT_ON == 1 && REDIRECT_OFF == 2, "redirect_words");
 _Static_assert(ATTACHMENT_VPC == 0 && ATTACHMENT_VBR == 1 && ATTACHMENT_VPN == 2,
 	       "attachment_words");
 _Static_assert(ON_FAILURE_REVOKE_ROUTE == 0 && ON_FAILURE_RESERVE_ROUTE == 1, "on_failure_words");
 _Static_assert(sizeof(enum on_failure) == 4 && sizeof(enum no_route) == 4 &&
-		       sizeof(enum xdp_mode) == 4,
+		       sizeof(enum xdp_mode) == 4 && sizeof(enum slow_path_mode) == 4,
 	       "store_number()");
 
 /* The field's offset is that of `enabled`, and of the struct. */
@@ -103,6 +105,8 @@ static const struct field table_fields[] = {
 	{ "routes", decode_list, LIST(struct config_table, routes, route_count),
 	  .schema = &table_route_schema },
 	{ "transit", decode_bool, VALUE(struct config_table, transit) },
+	{ "slow_path", decode_word, VALUE(struct config_table, slow_path),
+	  MARK(struct config_table, slow_path_mark), .names = slow_path_words },
 	END,
 };
 
