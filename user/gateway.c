@@ -384,6 +384,7 @@ static int open_event(struct gateway *g)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGCHLD); /* sd_event_add_child() */
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	/* Without a handler of their own these two end the loop. */

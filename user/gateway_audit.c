@@ -79,7 +79,9 @@ void audit_watch_host(struct gateway *g)
 	struct audit *a = g->audit;
 
 	host_watch_drift(g->host, g->ready ? &g->kernel->frame : NULL, &a->pass,
-			 a->phase == AUDIT_IDLE ? EVENT_KINDS : AUDIT_KINDS);
+			 a->phase == AUDIT_IDLE ? EVENT_KINDS
+			 : a->only_routes	? 1u << DRIFT_SLOW_PATH
+						: AUDIT_KINDS);
 }
 
 void audit_settle(struct gateway *g)
@@ -136,12 +138,22 @@ static int on_turn(sd_event_source *source, void *data)
 	/* Another configuration, or maps to be read anew: there is nothing to compare with. */
 	if (!g->decided || !g->recovered)
 		more = false;
-	while (more && monotonic() < until)
-		more = audit_routes(g, a);
-	sd_event_source_set_enabled(source, more ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+	while (more && !a->walked && monotonic() < until)
+		a->walked = !audit_routes(g, a);
+	more = more && (!a->walked || kernel_checking(g));
+	sd_event_source_set_enabled(source, more && !a->walked ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 	if (!more)
 		finish(g);
 	return 0;
+}
+
+/* What is found is repaired, and told. */
+static void compare_routes(struct gateway *g)
+{
+	g->audit->only_routes = true;
+	kernel_compare(g);
+	gateway_update(g);
+	g->audit->only_routes = false;
 }
 
 void audit_start(struct gateway *g)
@@ -151,7 +163,7 @@ void audit_start(struct gateway *g)
 	if (a->phase != AUDIT_IDLE)
 		return;
 	a->phase = AUDIT_ENTRIES;
-	a->again = false;
+	a->again = a->walked = false;
 	a->began_ns = monotonic();
 	a->walk = (struct dataplane_walk){ 0 };
 	a->right = 0;
@@ -159,8 +171,20 @@ void audit_start(struct gateway *g)
 	audit_small_maps(g, &a->pass);
 	stats_audit(g);
 	bgp_audit(g);
-	kernel_compare(g);
 	gateway_update(g);
+	if (!kernel_check(g))
+		compare_routes(g);
+	sd_event_source_set_enabled(a->turn, SD_EVENT_ONESHOT);
+}
+
+void audit_kernel_checked(struct gateway *g, bool differs)
+{
+	struct audit *a = g->audit;
+
+	if (a->phase == AUDIT_IDLE)
+		return;
+	if (differs)
+		compare_routes(g);
 	sd_event_source_set_enabled(a->turn, SD_EVENT_ONESHOT);
 }
 

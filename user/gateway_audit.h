@@ -30,7 +30,9 @@ struct audit {
 	struct drift_pass pass; /* of the audit under way, or of the next event */
 	struct drift_pass last; /* of the last audit */
 	enum audit_phase phase;
-	bool again; /* somebody asked while one was under way */
+	bool only_routes; /* the kernel's: the rest has been looked at */
+	bool walked;	  /* through the maps: only the kernel's routes are still looked at */
+	bool again;	  /* somebody asked while one was under way */
 	struct dataplane_walk walk;
 	size_t right; /* entries that are as they must be */
 	size_t table; /* position in g->fib, and the prefix after which it goes on */
@@ -49,6 +51,9 @@ void audit_free(struct gateway *g);
 void audit_schedule(struct gateway *g);
 /* Begins one now, unless one is under way. */
 void audit_start(struct gateway *g);
+
+/* kernel_check() has ended. */
+void audit_kernel_checked(struct gateway *g, bool differs);
 
 /* Around the application of a plan to the kernel, by an event or an audit: what is found there. */
 void audit_watch_host(struct gateway *g);

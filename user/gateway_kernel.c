@@ -72,6 +72,13 @@ void kernel_complete(struct gateway *g)
 		tell_slice(g);
 }
 
+bool kernel_catch_up(struct gateway *g, unsigned slices)
+{
+	while (slices-- && slow_path_any(&g->slow))
+		tell_slice(g);
+	return !slow_path_any(&g->slow);
+}
+
 static int on_turn(sd_event_source *source, void *data)
 {
 	struct gateway *g = data;
@@ -410,6 +417,7 @@ void kernel_free(struct gateway *g)
 	forget_changed(k);
 	free(k->links);
 	sd_event_source_unref(k->turn);
+	sd_event_source_unref(k->child);
 	free(k);
 	g->kernel = NULL;
 }

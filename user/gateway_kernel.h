@@ -34,6 +34,10 @@ struct kernel {
 	int prepared_err; /* it is not known what came of it */
 	bool compare;	  /* with the next update: everything */
 	uint64_t took_ns; /* the last update */
+
+	sd_event_source *child; /* kernel_check() is under way */
+	uint64_t changes;	/* slow_path.changes when it began */
+	unsigned put_off;	/* so many times in a row, for changes meanwhile */
 };
 
 int kernel_new(struct gateway *g); /* 0 or -errno; after the event loop is there */
@@ -48,10 +52,15 @@ int kernel_finish(struct gateway *g);
 /* After something has changed: the frame now, the routes in turns. The same as kernel_apply() where
  * nothing less will do. */
 int kernel_follow(struct gateway *g);
+/* Begins to look whether the kernel has the routes that it must have; audit_kernel_checked() is
+ * called then. False: it cannot, or was put off too often: kernel_compare() is to do it. */
+bool kernel_check(struct gateway *g);
+bool kernel_checking(const struct gateway *g);
 /* The next kernel_follow() is to end in kernel_apply(). */
 void kernel_compare(struct gateway *g);
-/* Tells what is left to tell, all of it. */
+/* Tells what is left to tell, all of it; or so many slices. Is nothing left then? */
 void kernel_complete(struct gateway *g);
+bool kernel_catch_up(struct gateway *g, unsigned slices);
 /* What happened to a device or an address; an update must follow. */
 void kernel_host_event(struct gateway *g, const struct host_event *event);
 

@@ -45,6 +45,7 @@ void slow_path_touch(struct slow_path *s, struct fib_table *t, const struct pref
 	const struct fib_answer *has = trie_exact(&t->routes, p);
 	void **place = s->known ? trie_insert(&t->behind, p) : NULL;
 
+	s->changes++;
 	if (!s->known || (place && *place))
 		return;
 	has = has ? answers_take(&t->answers, has) : &nothing;
@@ -69,6 +70,7 @@ void slow_path_touch_configured(struct slow_path *s, const struct prefix *p)
 {
 	void **place = s->known ? trie_insert(&s->configured, p) : NULL;
 
+	s->changes++;
 	if (!s->known || (place && *place))
 		return;
 	if (place)
@@ -209,6 +211,7 @@ static void free_sweep(struct slow_path *s)
 
 void slow_path_forget(struct slow_path *s)
 {
+	s->changes++;
 	if (!s->known)
 		return;
 	s->known = false;
@@ -319,7 +322,9 @@ static void begin_sweep(struct slow_path *s)
 	s->devices_done = !s->device_count;
 	s->sweep = (struct slow_path_place){ 0 };
 	s->tables = slow_path_tables(s);
-	if (!question_all(s))
+	if (question_all(s))
+		s->changes++;
+	else
 		slow_path_sweep_ends(s);
 }
 

@@ -31,8 +31,9 @@ struct slow_path_place {
 struct slow_path {
 	const struct rib *rib;
 	const struct fib *fib;
-	bool known; /* the kernel has it all, but for what is marked */
-	bool ipv6;  /* as of slow_path_settle() */
+	bool known;	  /* the kernel has it all, but for what is marked */
+	bool ipv6;	  /* as of slow_path_settle() */
+	uint64_t changes; /* so often has there been something to tell */
 
 	/* By connection: what its table has of the transit router (advert.h). */
 	struct fib_table *exported, *leaked;

@@ -70,6 +70,9 @@ int host_apply_frame(struct host *h, const struct host_plan *old, const struct h
 int host_follow_routes(struct host *h, const struct host_plan *was, const struct host_plan *now,
 		       bool rewrite);
 
+/* Are the kernel's routes of ours other than those of the plan? 1, 0 or -errno. Changes nothing. */
+int host_routes_differ(struct host *h, const struct host_plan *want);
+
 /*
  * From now on host_apply() tells what it finds to be other than `left`, the plan that was applied
  * last, says: of the kinds (bits 1 << DRIFT_LINK, _ADDRESS, _RULE, _SYSCTL, _SLOW_PATH) that are

@@ -346,3 +346,27 @@ void host_routes_follow(struct host *h, const struct host_plan *was, const struc
 	}
 	host_routes_free(&diff);
 }
+
+static bool any_difference(const struct host_plan *want, const struct host_routes *diff)
+{
+	struct host_route_now r;
+
+	for (size_t i = 0; i < want->route_count; i++)
+		if (diff->state[i] != ROUTE_SAME && wanted_now(diff->ways, &want->routes[i], &r))
+			return true;
+	return diff->gone_count;
+}
+
+int host_routes_differ(struct host *h, const struct host_plan *want)
+{
+	struct host_routes diff;
+	int error = host_links_refresh(h);
+
+	if (!error)
+		error = host_routes_compare(h, NULL, want, &diff);
+	if (error)
+		return error;
+	error = any_difference(want, &diff);
+	host_routes_free(&diff);
+	return error;
+}
