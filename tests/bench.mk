@@ -8,3 +8,14 @@ $(BUILD)/tests/bench/control: tests/bench/control.c $(FORWARDING) $(DATAPLANE) $
 bench-control: $(BUILD)/tests/bench/control ## what the controller costs: 100,000 routes, 50 connections, 20 tables
 	@mkdir -p $(BUILD)/bench
 	@$< --json $(BUILD)/bench/control.json
+
+# A full table: into the maps, into the kernel, and changes while packets pass.
+LOAD := $(BUILD)/tests/bench/load
+$(LOAD): tests/bench/load.c $(FORWARDING) $(DATAPLANE) $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/io/host*.c)) \
+		$(BUILD)/tests/bpf/packet.o $(ARCHIVES)
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wno-missing-field-initializers -MMD -MP -Iuser \
+		-o $@ $(filter %.c %.o %.a,$^) -lbpf -lmnl -lm
+
+.PHONY: bench-load
+bench-load: $(LOAD) $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event ## a full table into the dataplane beside ip -batch and raw netlink; churn; memory; ROUTES=FILE
+	@BUILD=$(BUILD) /usr/bin/python3 tests/bench/load.py
