@@ -41,7 +41,7 @@ static void assert_mark(struct mark mark, unsigned line, unsigned column)
 static void the_shipped_example_has_errors(void **state)
 {
 	static const char *const want =
-		"68:13: warning: static ECMP routes, what it sends takes one tunnel and the two "
+		"69:13: warning: static ECMP routes, what it sends takes one tunnel and the two "
 		"directions differ; prefer bgp [S23 S24 S25]";
 	struct checked k = check_file("examples/espalier.yaml");
 
