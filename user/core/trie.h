@@ -18,9 +18,9 @@ struct trie_node;
 struct trie_pool;
 
 struct trie {
-  struct trie_node *roots[2]; /* IPv4, IPv6 */
-  size_t count;
-  struct trie_pool *pool; /* where its nodes are; NULL: there are none */
+	struct trie_node *roots[2]; /* IPv4, IPv6 */
+	size_t count;
+	struct trie_pool *pool; /* where its nodes are; NULL: there are none */
 };
 
 /* The place of `p`'s data, made (with NULL in it) when it was missing. NULL: no
@@ -34,8 +34,8 @@ void *trie_remove(struct trie *t, const struct prefix *p);
 
 /* Data of the longest prefix that contains the first `max_len` bits of `a`, no
  * longer than them; NULL when there is none. *matched may be NULL. */
-void *trie_longest(const struct trie *t, const struct address *a,
-                   unsigned max_len, struct prefix *matched);
+void *trie_longest(const struct trie *t, const struct address *a, unsigned max_len,
+		   struct prefix *matched);
 
 /* Data of the first prefix equal to or inside `within`, or NULL. */
 void *trie_first(const struct trie *t, const struct prefix *within);
@@ -46,18 +46,15 @@ void *trie_first(const struct trie *t, const struct prefix *within);
  * returned. */
 #define TRIE_SKIP 0x7fffffff
 typedef int (*trie_fn)(const struct prefix *p, void *data, void *context);
-int trie_walk(const struct trie *t, const struct prefix *within, trie_fn fn,
-              void *context);
+int trie_walk(const struct trie *t, const struct prefix *within, trie_fn fn, void *context);
 /* All that come behind `after` in that order (NULL: all), whether it is there
  * or not: a walk that was ended goes on, also when the trie has changed
  * meanwhile. */
-int trie_walk_after(const struct trie *t, const struct prefix *after,
-                    trie_fn fn, void *context);
+int trie_walk_after(const struct trie *t, const struct prefix *after, trie_fn fn, void *context);
 
 /* All that come before `before` (NULL: all), from the last one: a prefix behind
  * all that lie inside it. Never skips. */
-int trie_walk_back(const struct trie *t, const struct prefix *before,
-                   trie_fn fn, void *context);
+int trie_walk_back(const struct trie *t, const struct prefix *before, trie_fn fn, void *context);
 
 /* Frees the nodes; with `free_data` their data too. */
 void trie_free(struct trie *t, void (*free_data)(void *));
