@@ -126,8 +126,8 @@ static json_t *show_status(struct gateway *g, const json_t *request)
 		tunnel_counts(g), "connections", connection_counts(g), "attachments", "total",
 		(json_int_t)g->config.attachment_count, "routes", route_counts(g), "groups",
 		group_counts(g), "index", index_json(g), "traffic", traffic_json(g), "dropped",
-		dropped_json(g), "drift", drift_status(g), "fpm", fpm_status(g),
-		"slow_path", slow_path_json(g));
+		dropped_json(g), "drift", drift_status(g), "fpm", fpm_status(g), "slow_path",
+		slow_path_json(g));
 }
 
 static const struct {
