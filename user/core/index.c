@@ -139,6 +139,7 @@ static uint32_t paint(struct painting *w, uint32_t cell, unsigned depth)
 
 /* ---- roots ---- */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is stored to */
 static void put(struct painting *w, uint32_t *cell, uint32_t value)
 {
 	w->changed |= *cell != value;
@@ -147,6 +148,7 @@ static void put(struct painting *w, uint32_t *cell, uint32_t value)
 	index_settle(w->x);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): likewise */
 static void put_root(struct painting *w, uint64_t *root, uint32_t value)
 {
 	w->changed |= *root != value;

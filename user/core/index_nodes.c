@@ -287,10 +287,11 @@ static uint32_t next_run(const struct index_head *head, uint32_t slot)
 bool index_read(const struct index *x, uint32_t cell, uint32_t cells[INDEX_SLOTS])
 {
 	const struct index_head *head = head_of(x, cell);
-	const uint32_t *word = (const uint32_t *)head + INDEX_FIRST_PLACE;
+	const uint32_t *word;
 
 	if (!head)
 		return false;
+	word = (const uint32_t *)head + INDEX_FIRST_PLACE;
 	for (uint32_t slot = 0; slot < INDEX_SLOTS; word++) {
 		uint32_t end = next_run(head, slot + 1);
 
