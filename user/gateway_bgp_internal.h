@@ -59,6 +59,12 @@ struct bgp {
 	size_t places;
 	uint64_t read_at_ns, read_took_ns;
 	bool aliased; /* some route has another one beside it, with the same key */
+	/* The last answer to whether a writer lives, for the many removals of one sweep. */
+	struct {
+		uint32_t port;
+		bool lives;
+		uint64_t until_ns;
+	} asked;
 	struct bgp_fpm fpm;
 };
 

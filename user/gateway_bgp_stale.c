@@ -3,6 +3,8 @@
 #include <syslog.h>
 #include "gateway_bgp_internal.h"
 
+#define ASKED_NS (50 * NS_PER_MS) /* less than a routing daemon takes to start anew */
+
 /* For how long at most; 0: not at all. */
 static uint64_t stale_time(const struct gateway *g, size_t connection)
 {
@@ -41,6 +43,25 @@ static void begin_staleness(struct gateway *g, size_t connection, bool first, ui
 	bgp_await_expiry(g);
 }
 
+static bool lives(struct bgp *b, uint32_t port, uint64_t now)
+{
+	if (b->asked.port != port || now >= b->asked.until_ns) {
+		b->asked.port = port;
+		b->asked.lives = route_feed_writer_lives(port);
+		b->asked.until_ns = now + ASKED_NS;
+	}
+	return b->asked.lives;
+}
+
+/* Another hand than the routing daemon's, which is alive and well: an administrator's. What that
+ * one removes is gone, and nobody is going to bring it again. */
+static bool by_administrator(const struct gateway *g, const struct bgp_connection *c,
+			     uint32_t writer, uint32_t remover)
+{
+	writer = writer ? writer : c->hold.writer;
+	return writer && writer != remover && lives(g->bgp, writer, gateway_now(g));
+}
+
 bool bgp_keep_removed(struct gateway *g, size_t connection, const struct route_event *e)
 {
 	struct bgp_connection *c = bgp_connection_at(g, connection);
@@ -50,6 +71,8 @@ bool bgp_keep_removed(struct gateway *g, size_t connection, const struct route_e
 
 	if (learned_is_stale(&c->learned, &e->prefix, e->metric))
 		return true;
+	if (by_administrator(g, c, writer, e->writer))
+		return false;
 	if (!hold_keeps(&c->hold, writer, e->writer, gateway_now(g), stale_time(g, connection),
 			&until))
 		return false;
@@ -67,6 +90,8 @@ void bgp_keep_nexthop(struct gateway *g, size_t connection, uint32_t id, uint32_
 	size_t stale = c->learned.stale;
 	uint64_t until;
 
+	if (by_administrator(g, c, 0, remover))
+		return;
 	if (!hold_keeps(&c->hold, 0, remover, gateway_now(g), stale_time(g, connection), &until))
 		return;
 	learned_keep_nexthop(&c->learned, id, remover);

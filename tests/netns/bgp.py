@@ -338,6 +338,29 @@ def sweep_and_return(prefixes):
     wait_for("nothing is said any more", lambda: "stale" not in alarms())
 
 
+def what_an_administrator_removes_goes_at_once():
+    """Another hand than the daemon's, which is alive: nobody is going to bring the route again."""
+    bgp("add", "10.66.0.0/16", "dev tun101")
+    goes("10.66.0.1", "one")
+    run("ip route del 10.66.0.0/16 table 1001 proto bgp")
+    goes("10.66.0.1", "no-route")
+    assert stale() == [0, 0] and counts() == [(0, 0), (0, 0)]
+    # Of what the gateway has read and not heard, too.
+    bgp("add", "10.66.0.0/16", "dev tun101")
+    G.stop(signal.SIGKILL)
+    G.start()
+    bgp("add", "10.67.0.0/16", "dev tun101")
+    goes("10.67.0.1", "one")
+    goes("10.66.0.1", "one")
+    run("ip route del 10.66.0.0/16 table 1001 proto bgp")
+    goes("10.66.0.1", "no-route")
+    assert stale() == [0, 0]
+    # The daemon's own are still told from a restart's.
+    bgp("del", "10.67.0.0/16")
+    goes("10.67.0.1", "no-route")
+    assert stale() == [0, 0]
+
+
 def a_zebra_that_sweeps_nexthop_objects_alone():
     """Their routes go with them, and the kernel tells of no route."""
     def objects(first):
@@ -467,7 +490,8 @@ STORIES = [
     messages_that_were_lost_are_made_up_for_by_reading_anew,
     a_session_that_goes_down_takes_its_routes_along_though_phase_2_stands,
     a_daemon_that_was_killed_keeps_its_routes_and_so_does_the_next_one_that_sweeps_them,
-    a_zebra_that_sweeps_nexthop_objects_alone, what_is_stale_goes_when_its_time_is_over, what_is_stale_goes_with_its_tunnel,
+    what_an_administrator_removes_goes_at_once, a_zebra_that_sweeps_nexthop_objects_alone,
+    what_is_stale_goes_when_its_time_is_over, what_is_stale_goes_with_its_tunnel,
     without_graceful_restart_nothing_is_kept,
     a_killed_daemon_finds_the_routes_again_and_loses_no_packet, another_configuration_keeps_what_was_learned,
 ]

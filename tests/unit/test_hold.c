@@ -44,6 +44,9 @@ static const struct step {
 	{ NULL, 1120, 0, NEW, 0 },
 	{ "nobody is known, and a route is kept", 0, 0, NEW, 0 },
 	{ NULL, 1, 0, NEW, 0 },
+	{ "a stranger removed first, so what the daemon removes is kept", 0, 0, NEWER, 0 },
+	{ NULL, 1, OLD, 0, 0 },
+	{ NULL, 2, 0, OLD, 0 },
 };
 
 static void each_story(void **state)

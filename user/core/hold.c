@@ -13,7 +13,9 @@ void hold_written(struct hold *h, uint32_t writer, uint64_t now_ns)
 bool hold_keeps(struct hold *h, uint32_t writer, uint32_t remover, uint64_t now_ns,
 		uint64_t time_ns, uint64_t *until_ns)
 {
-	hold_written(h, remover, now_ns);
+	/* Before anybody was seen to write, who removes may be anybody. */
+	if (h->writer)
+		hold_written(h, remover, now_ns);
 	writer = writer ? writer : h->former;
 	if (!writer || !remover || writer == remover)
 		return false;

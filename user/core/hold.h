@@ -9,7 +9,8 @@
  * another netlink socket than the one that added. So what another hand than the writer's removes
  * stays as stale, for the time for which the peer waits for our restart (`restart_time`), counted
  * from when that hand was first seen. What the writer itself removes goes at once: a session went
- * down, a prefix was withdrawn.
+ * down, a prefix was withdrawn. So does what somebody else removes while the writer's socket is
+ * still open, an administrator: whoever asks here has found out before that it is not.
  *
  * One for each kernel table that is read.
  */

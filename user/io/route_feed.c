@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include "../wire/rtnl.h"
 #include "route_feed.h"
@@ -89,4 +91,22 @@ int route_feed_dump_table(struct route_feed *f, uint32_t table, route_event_fn f
 	int err = dump_family(f, AF_INET, table, fn, data);
 
 	return err ? err : dump_family(f, AF_INET6, table, fn, data);
+}
+
+/* Columns: address of the socket, protocol, port id, groups … The first line is their names. */
+bool route_feed_writer_lives(uint32_t port)
+{
+	FILE *f = fopen("/proc/self/net/netlink", "re");
+	char line[256];
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		unsigned protocol, id;
+
+		found = sscanf(line, "%*s %u %u", &protocol, &id) == 2 &&
+			protocol == NETLINK_ROUTE && id == port;
+	}
+	if (f)
+		fclose(f);
+	return found;
 }

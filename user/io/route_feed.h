@@ -25,5 +25,8 @@ int route_feed_receive(struct route_feed *f, route_event_fn fn, void *data);
 int route_feed_dump_nexthops(struct route_feed *f, route_event_fn fn, void *data);
 /* All routes of a kernel table, both families; none where there is no such table. */
 int route_feed_dump_table(struct route_feed *f, uint32_t table, route_event_fn fn, void *data);
+/* Is the netlink socket with this port id (route_event.writer) still open? False also where it
+ * cannot be told: no /proc. */
+bool route_feed_writer_lives(uint32_t port);
 
 #endif
