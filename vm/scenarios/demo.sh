@@ -10,6 +10,12 @@ scenarios=$(dirname "${BASH_SOURCE[0]}")
 . "$scenarios/lib.sh"
 # shellcheck source=vm/scenarios/espalier.sh
 . "$scenarios/espalier.sh"
+# shellcheck source=vm/scenarios/frr.sh
+. "$scenarios/frr.sh"
+# shellcheck source=vm/scenarios/customers.sh
+. "$scenarios/customers.sh"
+# shellcheck source=vm/scenarios/bgp-ground.sh
+. "$scenarios/bgp-ground.sh"
 
 flows=64 rate=1000 stream_seconds=10
 figures=$ground_output/figures
@@ -26,6 +32,13 @@ heading() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 show() {
 	printf '\033[2m$ %s\033[0m\n' "$*"
 	"$@"
+}
+
+# What the routing daemon is asked for, too.
+show_bgp() # [CONNECTION]
+{
+	printf '\033[2m$ espalier show bgp %s\033[0m\n' "$*"
+	in_home gateway "$espalier_build/espalier" --socket "$espalier_socket" show bgp "$@"
 }
 
 # Keeps a figure, a JSON value, for the table and for summary.json.
@@ -176,6 +189,67 @@ nothing_leaves_without_a_tunnel() {
 }
 print_closed() { jq -r '"\(.plaintext) of \(.sent) packets left"' "$figures/closed" 2>/dev/null || true; }
 
+# ---- the second act: the same connection over BGP -----------------------------------------------------------------------
+
+demo_bgp_yaml() {
+	printf 'gateway: { secrets: %s }\n' "$bgp_secrets"
+	espalier_yaml | sed -e 's/connection: dc-1, association: main/&, synchronize: true/' \
+		-e 's/^    routes: .*/    bgp: { bfd: { interval: 1s, multiplier: 4 } }/' \
+		-e 's/bgp_address: 169.254.10.1/&, psk: dc-1-1/' -e 's/bgp_address: 169.254.11.1/&, psk: dc-1-2/'
+}
+
+# Both ends' strongSwan and FRR, from what is rendered; the customer's own devices and routes of the first act go.
+both_ends_are_rendered() {
+	local from=${EPOCHREALTIME/[.,]/}
+	dc_paths
+	in_ns dc-gateway ip link del t0
+	in_ns dc-gateway ip link del t1
+	customer_up dc-gateway dc-1 10.50.0.0/16 fd00:50::/48
+	frr_up dc-gateway
+	bgp_gateway_up
+	wait_for 60 "both tunnels are up" espalier_sees_up t0 t1
+	wait_for 60 "a session over tunnel 1" frr_session gateway vrf1001 169.254.10.2
+	wait_for 60 "a session over tunnel 2" frr_session gateway vrf1001 169.254.11.2
+	figure sessions_s "$((${EPOCHREALTIME/[.,]/} - from))e-6"
+}
+print_sessions() { printf '2 of 2, %.1f s after the files' "$(figure_of sessions_s)"; }
+
+both_families_are_learned() {
+	local prefix
+	for prefix in 10.50.0.0/16 fd00:50::/48; do
+		wait_for 30 "$prefix is learned over both" learned_over_is dc-1 "$prefix" "dc-1-1 dc-1-2"
+		route_is main "$prefix" dc-1 active
+	done
+	figure learned "$(learned_by dc-1 | wc -l)"
+}
+print_learned() { printf '%s prefixes over 2 tunnels' "$(figure_of learned)"; }
+
+vpc_is_announced() {
+	wait_for 30 "the data centre has 10.1.0.0/24" customer_has dc-gateway 10.1.0.0/24
+	wait_for 30 "the data centre has fd00:1::/64" customer_has dc-gateway fd00:1::/64
+	figure announced "$(espalier -j show advertised dc-1 | jq length)"
+}
+print_announced() { printf '%s prefixes over 2 sessions' "$(figure_of announced)"; }
+
+a_session_ends_under_traffic() {
+	stream_start session vpc dc 10.50.0.2 7003 --flows "$flows" --from-port 23000 --rate $((rate / 2)) --seconds 900
+	wait_for 30 "the stream flows" stream_delivered session 500
+	vtysh_in dc-gateway -c "configure terminal" -c "router bgp 65001" -c "neighbor 169.254.10.1 shutdown"
+	wait_for 30 "the route leads over tunnel 2 alone" learned_over_is dc-1 10.50.0.0/16 dc-1-2
+	espalier_sees_up t0
+	stream_stop session >/dev/null
+	figure session "$(jq '{sent, lost}' "$ground_output/stream-session.json")"
+	stream_lost_nothing session
+}
+print_session() { jq -r '"\(.lost) of \(.sent) packets lost"' "$figures/session" 2>/dev/null || true; }
+
+only_esp_and_ike_passed_again() {
+	capture_stop underlay-bgp
+	capture_assert_sealed "$(capture_file underlay-bgp)" 200
+	figure sealed_bgp "{\"esp\": $(capture_esp "$(capture_file underlay-bgp)" all), \"plaintext\": 0}"
+}
+print_sealed_bgp() { jq -r '"\(.esp) ESP packets, \(.plaintext) in plaintext"' "$figures/sealed_bgp" 2>/dev/null || true; }
+
 # ---- the order of events ----------------------------------------------------------------------------------------------
 
 finish() {
@@ -232,6 +306,33 @@ heading "10 Both tunnels down"
 demonstrate closed "nothing leaves in plaintext" print_closed nothing_leaves_without_a_tunnel
 show espalier show drops
 
+heading "11 The same connection over BGP: applied while the gateway runs, both ends from \`espalier render\`"
+bgp_secrets_make dc-1-1 dc-1-2
+demo_bgp_yaml >"$ground_state/bgp.yaml"
+diff "$espalier_config" "$ground_state/bgp.yaml" | sed 's/^/   /' || true
+cp "$ground_state/bgp.yaml" "$espalier_config"
+show espalier apply "$espalier_config"
+# Before the capture: the last word to an IKE daemon that has ended is answered by ICMP, which is neither ESP nor IKE.
+strongswan_stop gateway
+strongswan_stop dc-gateway
+capture_start underlay-bgp dc-gateway eth0
+demonstrate sessions "two BGP sessions through the tunnels, IPv4 and IPv6" print_sessions both_ends_are_rendered
+show_bgp
+
+heading "12 Learned from the data centre"
+demonstrate learned "the data centre's prefixes are learned, both families" print_learned both_families_are_learned
+show_bgp dc-1
+
+heading "13 Synchronized to the data centre"
+demonstrate announced "the VPC's prefixes are announced to it" print_announced vpc_is_announced
+show espalier show advertised dc-1
+demonstrate bgp_ping "ping is answered in both directions and families" print_pings pings_are_answered_both_ways
+
+heading "14 The session over tunnel 1 ends, its tunnel does not"
+demonstrate session "a lost session takes its routes, not a packet" print_session a_session_ends_under_traffic
+show espalier show routes --table main exact 10.50.0.0/16
+demonstrate sealed_bgp "BGP and BFD passed inside ESP alone" print_sealed_bgp only_esp_and_ike_passed_again
+
 # ---- the table --------------------------------------------------------------------------------------------------------
 
 heading "Result"
@@ -245,9 +346,12 @@ jq -n --slurpfile claims "$figures/claims.jsonl" --arg kernel "$(uname -r)" --ar
 	--argjson iperf3_mbit_s "$(figure_of iperf3_mbit_s)" --argjson share "$(figure_of share)" \
 	--argjson sealed "$(figure_of sealed)" --argjson failover "$(figure_of failover)" \
 	--argjson moved "$(figure_of moved)" --argjson back "$(figure_of back)" --argjson closed "$(figure_of closed)" \
+	--argjson sessions_s "$(figure_of sessions_s)" --argjson learned "$(figure_of learned)" \
+	--argjson announced "$(figure_of announced)" --argjson session "$(figure_of session)" --argjson sealed_bgp "$(figure_of sealed_bgp)" \
 	'{held: ($claims | all(.held)), claims: $claims, kernel: $kernel, seconds: $seconds, flows: '"$flows"',
 	  stream_packets_per_second: '"$rate"', phase2_s: $phase2_s, routes: $routes, iperf3_mbit_s: $iperf3_mbit_s,
-	  share: $share, sealed: $sealed, failover: $failover, moved: $moved, flows_back: $back, closed: $closed}' \
+	  share: $share, sealed: $sealed, failover: $failover, moved: $moved, flows_back: $back, closed: $closed,
+	  bgp: {sessions_s: $sessions_s, learned: $learned, announced: $announced, session_lost: $session, sealed: $sealed_bgp}}' \
 	>"$ground_output/summary.json"
 say
 claims_summary

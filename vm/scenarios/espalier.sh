@@ -22,7 +22,7 @@ attachments:
   vpc-a: { type: vpc, device: eth1, cidrs: [10.1.0.0/24, "fd00:1::/64"], association: main, xdp: native }
   dc-1:  { type: vpn, connection: dc-1, association: main }
 customer_gateways:
-  dc-1: { addresses: [192.0.2.2, 192.0.2.4] }
+  dc-1: { addresses: [192.0.2.2, 192.0.2.4], asn: 65001 }
 connections:
   dc-1:
     customer_gateway: dc-1
