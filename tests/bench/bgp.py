@@ -75,7 +75,7 @@ BIRD = """
 log stderr { warning, error, fatal, bug };
 router id 169.254.10.2;
 protocol device { }
-protocol kernel { learn; scan time 3600; ipv4 { import where net ~ 10.128.0.0/9; export none; }; }
+protocol kernel { learn; scan time 2; netlink rx buffer 16000000; ipv4 { import where net ~ 10.128.0.0/9; export none; }; }
 protocol static {
 	ipv4;
 include "/run/table.conf";
