@@ -227,6 +227,31 @@ static void a_rate_is_remembered_for_longer_than_a_minute(void **state)
 	assert_false(f.warning);
 }
 
+/* Near, further away, near again: one warning, until the end is far away or a rekey under way. */
+static void bursts_raise_a_warning_and_take_it_back(void **state)
+{
+	static const struct {
+		uint64_t ends_in_s;
+		bool under_way, warning;
+	} looks[] = {
+		{ 900, false, false }, { 480, false, true },   { 900, false, true },
+		{ 480, false, true },  { 1500, false, false }, { 900, false, false },
+		{ 480, false, true },  { 900, true, false },
+	};
+	struct use u = { .esn = true };
+	struct forecast f = { 0 };
+
+	(void)state;
+	for (unsigned n = 0; n < ROWS(looks); n++) {
+		const struct xfrm_lifetime l =
+			HARD_TIME(n * FORECAST_PERIOD_S + looks[n].ends_in_s);
+
+		u.under_way = looks[n].under_way;
+		look(&f, &l, &u, n);
+		assert_int_equal(f.warning, looks[n].warning);
+	}
+}
+
 static void an_inbound_sa_is_judged_by_our_own_numbers(void **state)
 {
 	struct phase2_sa in = sa_after(&none, &(struct use){ .sequence = LAST }, 0);
@@ -245,7 +270,7 @@ static void an_inbound_sa_is_judged_by_our_own_numbers(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[ROWS(rows) + 3];
+	struct CMUnitTest tests[ROWS(rows) + 4];
 	size_t count = 0;
 
 	for (; count < ROWS(rows); count++)
@@ -256,6 +281,8 @@ int main(void)
 		another_sa_is_judged_by_the_use_of_the_former_one);
 	tests[count++] =
 		(struct CMUnitTest)cmocka_unit_test(a_rate_is_remembered_for_longer_than_a_minute);
+	tests[count++] =
+		(struct CMUnitTest)cmocka_unit_test(bursts_raise_a_warning_and_take_it_back);
 	tests[count++] =
 		(struct CMUnitTest)cmocka_unit_test(an_inbound_sa_is_judged_by_our_own_numbers);
 	return cmocka_run_group_tests(tests, NULL, NULL);

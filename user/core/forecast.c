@@ -83,6 +83,16 @@ static bool rekey_is_missed(struct forecast *f, const struct end *end, const str
 	return asked ? f->asked >= FOR_LONG : end->seconds < soft->seconds;
 }
 
+static bool must_warn(struct forecast *f, const struct end *end, const struct end *soft,
+		      const struct forecast_look *look)
+{
+	bool missed = rekey_is_missed(f, end, soft, look);
+
+	if (f->warning)
+		return !look->under_way && end->seconds <= FORECAST_FAR_S;
+	return missed && end->seconds <= FORECAST_NEAR_S;
+}
+
 void forecast_look(struct forecast *f, const struct forecast_look *look)
 {
 	struct forecast_sample is;
@@ -106,7 +116,7 @@ void forecast_look(struct forecast *f, const struct forecast_look *look)
 	f->limit = end.limit;
 	f->ends_ns = end.seconds == FORECAST_NEVER ? FORECAST_NEVER
 						   : look->now_ns + end.seconds * NS_PER_S;
-	f->warning = rekey_is_missed(f, &end, &soft, look) && end.seconds <= FORECAST_NEAR_S;
+	f->warning = must_warn(f, &end, &soft, look);
 }
 
 /* ---- words ---- */

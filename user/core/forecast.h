@@ -13,6 +13,9 @@
  *  - it will not ask in time: no soft limit is reached before the end. Of sequence numbers the
  *    kernel never asks.
  *
+ * What bursts use up is hours away in one minute and minutes in the next: a warning stays until a
+ * rekey is under way, another SA is in use, or the end is further away than FORECAST_FAR_S.
+ *
  * Pure. A look is what a dump of SAs showed: nothing here needs one more message of the kernel.
  */
 #ifndef ESPALIER_FORECAST_H
@@ -25,6 +28,7 @@
 #define FORECAST_WINDOW_S 60
 #define FORECAST_SAMPLES  (FORECAST_WINDOW_S / FORECAST_PERIOD_S + 1)
 #define FORECAST_NEAR_S	  600
+#define FORECAST_FAR_S	  1200
 #define FORECAST_NEVER	  UINT64_MAX
 
 enum forecast_limit {
