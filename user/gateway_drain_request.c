@@ -51,6 +51,8 @@ static void begin(struct gateway *g, uint32_t id, const struct drained *when, ui
 	uint64_t left = when->deadline_ms > now ? when->deadline_ms - now : 0;
 
 	left = left < most ? left : most;
+	if (left > MAX_DEADLINE_S * 1000ull) /* by a state file that somebody else wrote */
+		left = MAX_DEADLINE_S * 1000ull;
 	d->tunnels[id].begun_ms = when->begun_ms;
 	d->tunnels[id].deadline_ms = when->deadline_ms;
 	drain_begin(&d->drains, id, gateway_now(g) + left * NS_PER_MS, idle_ms * NS_PER_MS);
@@ -69,6 +71,8 @@ static void restore_one(struct gateway *g, const json_t *item)
 
 	if (connection < 0 || when.deadline_ms < when.begun_ms || !when.begun_ms)
 		return;
+	if (idle_ms < 1000 || idle_ms > MAX_IDLE_S * 1000ull)
+		idle_ms = DEFAULT_IDLE_S * 1000ull;
 	begin(g, g->ids.tunnel[connection][index], &when, idle_ms);
 }
 

@@ -247,6 +247,25 @@ def a_deadline_that_passed_while_no_daemon_ran_is_made_good():
     quiet(stream)
 
 
+def garbage_in_the_state_file_holds_nothing_up():
+    G.stop()
+    with open(f"{STATE}/state.json") as f:
+        state = json.load(f)
+    now = int(float(run("date +%s%3N")))
+    right = {"tunnel": "two", "order": 7, "begun_ms": now, "deadline_ms": 9000000000000000000, "idle_ms": -5}
+    for drains in (None, 7, {"two": right}, [None, 1, "two", [right], {}], [right | {"tunnel": "gone"}, right | {"begun_ms": "now"}],
+                   [right | {"order": -1}, right | {"deadline_ms": 1}], [{}, right | {"tunnel": 2, "order": 6}, right, right]):
+        state["drains"] = drains
+        with open(f"{STATE}/state.json", "w") as f:
+            json.dump(state, f)
+        G.start()
+        one = shown("two")
+        assert bool(one) == (isinstance(drains, list) and drains[-1] == right), (drains, one)
+        assert not one or (604000 < one["deadline_s"] <= 604800 and one["idle_s"] == 10), one
+        G.stop()
+    G.start()
+
+
 def what_was_ordered_again_is_changed():
     drain("--idle", "60s", "--deadline", "5m", "two")
     again = drain("--idle", "2s", "--deadline", "1h", "two")["drain"]
@@ -363,6 +382,7 @@ STORIES = [
     an_undrain_under_a_stream_loses_nothing_and_moves_the_fair_share, the_last_live_tunnel_carries_on_and_says_so,
     a_drained_tunnel_takes_over_when_the_other_one_is_lost, a_tunnel_that_is_lost_while_it_is_drained_is_lost,
     a_restart_in_the_middle_changes_nothing, a_deadline_that_passed_while_no_daemon_ran_is_made_good,
+    garbage_in_the_state_file_holds_nothing_up,
     what_was_ordered_again_is_changed, nonsense_is_refused_with_a_sentence, behind_a_gate_no_flow_in_use_moves_back,
     a_gate_opens_at_last, an_undone_drain_goes_through_the_gate, without_a_gate_use_is_not_noted,
     two_tunnels_of_four_are_lost_together_and_flows_move_once,
