@@ -29,6 +29,43 @@ static bool lost(const struct outlook *o, const struct gateway_tunnel *t)
 	return t->live && !preview_live(t->id, &o->loss);
 }
 
+/* ---- last resorts ---- */
+
+/* A tunnel of this connection that the loss makes the last resort is written to *id. */
+static bool finds_resort(const struct outlook *o, size_t connection, uint32_t *id)
+{
+	const struct gateway_tunnel *t = &o->g->tunnels[connection * TUNNELS_PER_CONNECTION];
+	struct tunnel_machine copies[TUNNELS_PER_CONNECTION], *machines[TUNNELS_PER_CONNECTION];
+	static const struct tunnel_inputs nothing;
+	size_t count = o->g->config.connections[connection].tunnel_count;
+
+	for (size_t i = 0; i < count; i++) {
+		copies[i] = t[i].machine;
+		machines[i] = &copies[i];
+		if (lost(o, &t[i]))
+			tunnel_input(&copies[i], &nothing, gateway_now(o->g));
+	}
+	tunnels_decide(machines, count, gateway_now(o->g));
+	for (size_t i = 0; i < count; i++) {
+		if (!copies[i].live || t[i].live || !t[i].ifindex)
+			continue;
+		*id = t[i].id;
+		return true;
+	}
+	return false;
+}
+
+/* One of a connection: its others are lost, or rest. */
+static void find_resorts(struct outlook *o, uint32_t risen[MAX_TUNNELS])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < o->g->config.connection_count; i++)
+		count += finds_resort(o, i, &risen[count]);
+	o->loss.risen = risen;
+	o->loss.risen_count = count;
+}
+
 /* ---- buckets ---- */
 
 static json_t *targets_json(const struct gateway *g, const struct preview_group *p)
@@ -240,13 +277,19 @@ json_t *answer_preview(struct gateway *g, const json_t *request)
 	const json_t *names = json_object_get(request, "down");
 	const struct tunnel_view now = forwarding_view(g);
 	uint32_t ids[MAX_TUNNELS] = { 0 };
-	struct outlook o = { g,
-			     { ids, json_array_size(names), &now },
-			     json_is_true(json_object_get(request, "all")) };
+	uint32_t risen[MAX_TUNNELS];
+	struct outlook o = {
+		.g = g,
+		.loss = { .tunnels = ids, .count = json_array_size(names), .now = &now },
+		.all = json_is_true(json_object_get(request, "all")),
+	};
 	json_t *answer;
 
 	if (!o.loss.count || o.loss.count > MAX_TUNNELS)
 		return control_error("preview needs the tunnels to be lost, as a list: down");
 	answer = find_tunnels(g, names, ids);
-	return answer ? answer : control_ok(preview_json(&o));
+	if (answer)
+		return answer;
+	find_resorts(&o, risen);
+	return control_ok(preview_json(&o));
 }

@@ -6,14 +6,22 @@
 
 /* ---- groups ---- */
 
+static bool is_listed(uint32_t tunnel, const uint32_t *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i] == tunnel)
+			return true;
+	return false;
+}
+
 bool preview_live(uint32_t tunnel, const void *data)
 {
 	const struct preview_loss *loss = data;
 
-	for (size_t i = 0; i < loss->count; i++)
-		if (loss->tunnels[i] == tunnel)
-			return false;
-	return loss->now->live(tunnel, loss->now->context);
+	if (is_listed(tunnel, loss->tunnels, loss->count))
+		return false;
+	return is_listed(tunnel, loss->risen, loss->risen_count) ||
+	       loss->now->live(tunnel, loss->now->context);
 }
 
 static uint64_t drained_now(uint32_t tunnel, const void *data)
@@ -30,18 +38,19 @@ static bool waits_now(uint32_t from, uint32_t to, const void *data)
 	return now->waits && now->waits(from, to, now->context);
 }
 
-/* On a copy of the group, tunnel by tunnel, as they fall. */
+/* On a copy of the group, tunnel by tunnel, as they fall; then what rises, as it does. */
 static void lose(struct group_entry *copy, const struct preview_loss *loss)
 {
+	struct preview_loss so_far = *loss;
+	const struct tunnel_view then = { preview_live, drained_now, waits_now, &so_far };
 	struct groups one = { .list = copy, .limit = 1 };
 
-	for (size_t i = 1; i <= loss->count; i++) {
-		struct preview_loss so_far = *loss;
-		struct tunnel_view then = { preview_live, drained_now, waits_now, &so_far };
-
-		so_far.count = i;
+	so_far.risen_count = 0;
+	for (so_far.count = 1; so_far.count <= loss->count; so_far.count++)
 		groups_refresh(&one, 0, &then);
-	}
+	so_far.count = loss->count;
+	for (so_far.risen_count = 1; so_far.risen_count <= loss->risen_count; so_far.risen_count++)
+		groups_refresh(&one, 0, &then);
 }
 
 static void arrive(struct preview_group *g, uint16_t tunnel)

@@ -10,11 +10,14 @@
 #include "prefixes.h"
 #include "rib.h"
 
-/* Tunnels, lost in this order. */
+/* Tunnels, lost in this order; and those that carry then, because of it: the last resort of a
+ * connection whose other tunnels are damped (core/tunnel.h). */
 struct preview_loss {
 	const uint32_t *tunnels;
 	size_t count;
 	const struct tunnel_view *now;
+	const uint32_t *risen;
+	size_t risen_count;
 };
 
 /* Is it live after the loss? A tunnel_live_fn; context: the preview_loss. */
