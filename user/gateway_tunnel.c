@@ -7,6 +7,9 @@
 #include "gateway_change.h"
 #include "gateway_health.h"
 
+/* As the hold-down is by default: for less, all its routes in the kernel are not written twice. */
+#define SLOW_PATH_LEAVES_NS 300000000ull
+
 bool gateway_tunnel_present(const struct gateway *g, const struct gateway_tunnel *t)
 {
 	(void)g;
@@ -58,7 +61,8 @@ static void tell(struct gateway *g, struct gateway_tunnel *t)
 		log_liveness(g, t);
 }
 
-/* A fall alone changes no route: they wait for the end of the hold-down, which has a timer. */
+/* A fall alone changes no route: they wait for the end of the hold-down, which has a timer. But
+ * the kernel's own hops must leave a tunnel that stays down, however long routes are held. */
 static void follow(struct gateway *g, struct gateway_tunnel *t, const struct former *was)
 {
 	const struct tunnel_machine *m = &t->machine;
@@ -69,6 +73,8 @@ static void follow(struct gateway *g, struct gateway_tunnel *t, const struct for
 		monitor_because(g, "tunnel %s up", name);
 	else if (was->present && !m->present)
 		monitor_because(g, "tunnel %s down", name);
+	else if (was->live && !m->live)
+		return gateway_request_update(g, SLOW_PATH_LEAVES_NS);
 	else
 		return;
 	gateway_request_update(g, 0);

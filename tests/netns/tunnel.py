@@ -126,6 +126,20 @@ def a_lost_connection_keeps_its_routes_for_the_hold_down():
     assert G.states() == {"active"} and told["held_s"] is None and told["flaps"] == 1, told
 
 
+def hops():
+    """Devices of the kernel's own route to the data centre."""
+    shown = run("ip route show table all 10.50.0.0/16")
+    return {d for d in ("tun101", "tun102") if d in shown}
+
+
+def the_kernels_own_hops_do_not_wait_for_the_hold_down():
+    up(2)
+    wait_for("the kernel uses both", lambda: hops() == {"tun101", "tun102"})
+    G.down(2)
+    wait_for("the kernel's own leave the lost one", lambda: hops() == {"tun101"})
+    assert tunnel("two")["held_s"] > 0, tunnel("two")
+
+
 def a_shorter_hold_down_counts_at_once():
     G.down(1)
     assert G.states() == {"active"}
@@ -175,6 +189,10 @@ def a_tunnel_that_comes_and_goes_is_left_alone():
 
 def the_last_resort_carries_although_it_is_damped():
     assert tunnel("one")["damping"]["damped"]
+    said = G.cli("ecmp", "preview", "--down", "two")
+    assert said["buckets"]["moved"] == said["buckets"]["total"] > 0 and not said["buckets"]["lost"], said
+    assert said["groups"][0]["to"] == [{"tunnel": "one", "buckets": 256}], said
+    assert said["routes"] == [] and said["connections"] == [], said
     G.down(2)
     wait_for("the damped one takes over", lambda: G.live(1))
     told = tunnel("one")
@@ -277,7 +295,8 @@ def a_restart_takes_no_carrying_tunnel_out():
 
 
 STORIES = [
-    a_lost_connection_keeps_its_routes_for_the_hold_down, a_shorter_hold_down_counts_at_once, a_hold_down_ends_by_itself,
+    a_lost_connection_keeps_its_routes_for_the_hold_down, the_kernels_own_hops_do_not_wait_for_the_hold_down,
+    a_shorter_hold_down_counts_at_once, a_hold_down_ends_by_itself,
     without_its_device_a_tunnel_carries_nothing, a_tunnel_that_comes_and_goes_is_left_alone,
     the_last_resort_carries_although_it_is_damped, damping_that_is_switched_off_lets_go, a_damped_tunnel_returns_by_itself,
     sequence_numbers_that_run_out_are_told_of, a_rekey_ends_the_warning, a_rekey_that_does_not_come_is_told_of,
