@@ -112,10 +112,9 @@ size_t gateway_tunnel_places(const struct gateway *g)
 
 struct gateway_tunnel *gateway_tunnel(const struct gateway *g, uint32_t id)
 {
-	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
-		if (g->tunnels[i].used && g->tunnels[i].id == id)
-			return &g->tunnels[i];
-	return NULL;
+	unsigned place = id < MAX_TUNNELS ? g->tunnel_places[id] : 0;
+
+	return place ? &g->tunnels[place - 1] : NULL;
 }
 
 const struct config_tunnel *gateway_tunnel_config(const struct gateway *g,

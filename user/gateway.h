@@ -113,6 +113,7 @@ struct gateway {
 	struct id_spaces spaces;
 	struct ids ids;
 	struct gateway_tunnel *tunnels;
+	uint16_t tunnel_places[MAX_TUNNELS]; /* by id: where it stands in `tunnels`, and one */
 	struct gateway_attachment *attachments;
 
 	struct rib rib;

@@ -230,6 +230,10 @@ void forwarding_set_live(struct gateway *g, struct gateway_tunnel *t, bool live)
 		return;
 	t->live = live && t->ifindex;
 	sentry_set_live(g->sentry, t->id, t->live);
+	/* Each update says it of each tunnel: with hundreds of them the groups of all would be
+	 * looked through for each. */
+	if (t->live == was && !t->dark)
+		return;
 	if (t->live && !was)
 		draining_returned(g, t->id);
 	t->dark = false;

@@ -199,6 +199,15 @@ int setup_make(struct gateway *g, struct config *config, struct setup *out)
 	return 0;
 }
 
+/* Asked for with each bucket and each message: no search. */
+static void note_places(struct gateway *g)
+{
+	memset(g->tunnel_places, 0, sizeof(g->tunnel_places));
+	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
+		if (g->tunnels[i].used)
+			g->tunnel_places[g->tunnels[i].id] = (uint16_t)(i + 1);
+}
+
 void setup_exchange(struct gateway *g, struct setup *s)
 {
 	struct setup was = { g->config, g->ids, g->tunnels, g->attachments, g->learned };
@@ -208,6 +217,7 @@ void setup_exchange(struct gateway *g, struct setup *s)
 	g->tunnels = s->tunnels;
 	g->attachments = s->attachments;
 	g->learned = s->learned;
+	note_places(g);
 	*s = was;
 }
 

@@ -111,13 +111,14 @@ static void decide(struct gateway *g, size_t connection)
 
 /* ---- time ---- */
 
-/* In microseconds, as the timer has them; never early. 0: nothing will come by itself. */
-static uint64_t next_deadline(const struct gateway *g)
+/* The first one of these tunnels. In microseconds, as the timer has them; never early. 0: nothing
+ * will come by itself. */
+static uint64_t next_deadline(const struct gateway_tunnel *tunnels, size_t count)
 {
 	uint64_t first = 0;
 
-	for (size_t i = 0; i < gateway_tunnel_places(g); i++) {
-		uint64_t one = tunnel_deadline(&g->tunnels[i].machine);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t one = tunnel_deadline(&tunnels[i].machine);
 
 		if (one && (!first || one < first))
 			first = one;
@@ -127,11 +128,28 @@ static uint64_t next_deadline(const struct gateway *g)
 
 static void arm(struct gateway *g)
 {
-	uint64_t due = next_deadline(g);
+	uint64_t due = next_deadline(g->tunnels, gateway_tunnel_places(g));
 
 	if (due)
 		sd_event_source_set_time(g->tunnel_timer, due);
 	sd_event_source_set_enabled(g->tunnel_timer, due ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+/* For one connection, whatever the number of others: a deadline that it no longer has finds nothing
+ * to do. */
+static void arm_sooner(struct gateway *g, size_t connection)
+{
+	uint64_t due = next_deadline(&g->tunnels[connection * TUNNELS_PER_CONNECTION],
+				     TUNNELS_PER_CONNECTION);
+	uint64_t armed = 0;
+	int enabled = SD_EVENT_OFF;
+
+	sd_event_source_get_enabled(g->tunnel_timer, &enabled);
+	sd_event_source_get_time(g->tunnel_timer, &armed);
+	if (!due || (enabled != SD_EVENT_OFF && armed <= due))
+		return;
+	sd_event_source_set_time(g->tunnel_timer, due);
+	sd_event_source_set_enabled(g->tunnel_timer, SD_EVENT_ONESHOT);
 }
 
 static void decide_all(struct gateway *g)
@@ -188,7 +206,7 @@ void tunnel_changed(struct gateway *g, struct gateway_tunnel *t)
 {
 	take_in(g, t);
 	decide(g, t->connection);
-	arm(g);
+	arm_sooner(g, t->connection);
 	check_follow(g, t);
 }
 
