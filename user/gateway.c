@@ -172,6 +172,7 @@ static int decide_anew(struct gateway *g)
 	int err;
 
 	slow_path_forget(&g->slow);
+	g->devices_settled = false;
 	err = devices_read_locals(g);
 	if (!err)
 		err = forwarding_decide(g, &rib, &fib);
@@ -193,6 +194,8 @@ static int follow_routes(struct gateway *g)
 	size_t was_count = g->local_count;
 	int err;
 
+	if (g->devices_settled)
+		return forwarding_follow(g, was, was_count);
 	g->locals = NULL;
 	g->local_count = 0;
 	err = devices_read_locals(g);
@@ -207,13 +210,26 @@ static int follow_routes(struct gateway *g)
 	return err;
 }
 
+/* With hundreds of tunnels this is most of what an update costs, and most updates are about one of
+ * them. What is missing is looked for, and complained about, each time. */
+static int follow_devices(struct gateway *g)
+{
+	int err;
+
+	if (g->devices_settled)
+		return 0;
+	err = devices_locate(g);
+	if (!err)
+		err = devices_associate(g);
+	g->devices_settled = !err && devices_complete(g);
+	return err;
+}
+
 static int follow_change(struct gateway *g)
 {
 	int route_err = follow_routes(g), host_err = kernel_follow(g);
-	int err = devices_locate(g);
+	int err = follow_devices(g);
 
-	if (!err)
-		err = devices_associate(g);
 	if (!err)
 		err = forwarding_retire(g);
 	return err ? err : route_err ? route_err : host_err;
@@ -278,6 +294,7 @@ static void on_host(const struct host_event *event, void *data)
 		monitor_because(g, "device %s changed", event->link.name);
 	else
 		monitor_because(g, "addresses of the host changed");
+	g->devices_settled = false;
 	kernel_host_event(g, event);
 	bgp_host_changed(g, event);
 	gateway_request_update(g, LINK_SETTLE_MS * NS_PER_MS);

@@ -117,11 +117,12 @@ struct gateway {
 	struct gateway_attachment *attachments;
 
 	struct rib rib;
-	bool decided;		  /* `rib` fits `config`: what happens is followed step by step */
-	struct fib fib;		  /* what the maps hold */
-	size_t held[2];		  /* routes in the maps, IPv4 and IPv6 */
-	struct groups groups;	  /* likewise */
-	struct bgp *bgp;	  /* gateway_bgp.h */
+	bool devices_settled; /* each is where it was found, with its programs; else look again */
+	bool decided;	      /* `rib` fits `config`: what happens is followed step by step */
+	struct fib fib;	      /* what the maps hold */
+	size_t held[2];	      /* routes in the maps, IPv4 and IPv6 */
+	struct groups groups; /* likewise */
+	struct bgp *bgp;      /* gateway_bgp.h */
 	struct learned **learned; /* by connection: what BGP offers it; NULL: no feed */
 	struct touched pending;	  /* where the maps could not follow the rib, for want of room */
 	bool freed;		  /* there is more room than at the last try */
@@ -270,6 +271,8 @@ int forwarding_retire(struct gateway *g);
 int devices_read_locals(struct gateway *g);
 /* Finds the devices and tells the dataplane where tunnels and attachments are. */
 int devices_locate(struct gateway *g);
+/* Every device is there, and the programs are on it. */
+bool devices_complete(const struct gateway *g);
 /* The kernel's VLAN device on `parent` with this id (0: any), or nothing. out may be NULL. */
 bool devices_find_vlan(struct gateway *g, uint32_t parent, uint16_t id, struct host_link *out);
 

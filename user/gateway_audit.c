@@ -171,6 +171,7 @@ void audit_start(struct gateway *g)
 	audit_small_maps(g, &a->pass);
 	stats_audit(g);
 	bgp_audit(g);
+	g->devices_settled = false;
 	gateway_update(g);
 	if (!kernel_check(g))
 		compare_routes(g);

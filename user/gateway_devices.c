@@ -211,6 +211,30 @@ static int locate_attachment(struct gateway *g, size_t i)
 	return tell_device(g, i, &value);
 }
 
+static bool tunnel_complete(const struct gateway_tunnel *t)
+{
+	return !t->used || (t->ifindex && t->attached == t->ifindex);
+}
+
+static bool attachment_complete(const struct gateway *g, size_t i)
+{
+	const struct gateway_attachment *run = &g->attachments[i];
+
+	return g->config.attachments[i].type == ATTACHMENT_VPN ||
+	       (run->ifindex && run->attached == run->ifindex && run->told.ifindex);
+}
+
+bool devices_complete(const struct gateway *g)
+{
+	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
+		if (!tunnel_complete(&g->tunnels[i]))
+			return false;
+	for (size_t i = 0; i < g->config.attachment_count; i++)
+		if (!attachment_complete(g, i))
+			return false;
+	return true;
+}
+
 int devices_locate(struct gateway *g)
 {
 	int err = 0;

@@ -143,6 +143,12 @@ static int settle(struct gateway *g, struct host_facts *facts, struct host_plan 
 	return err;
 }
 
+static void forget_facts(struct kernel *k)
+{
+	host_facts_free(&k->facts);
+	k->facts_stand = false;
+}
+
 static int make_plan(struct gateway *g, const struct fib *fib, struct host_facts *facts,
 		     struct host_plan *plan)
 {
@@ -156,6 +162,7 @@ static int make_plan(struct gateway *g, const struct fib *fib, struct host_facts
 		return err;
 	}
 	slow_path_forget(&g->slow);
+	forget_facts(g->kernel);
 	forget_refused(g->kernel);
 	forget_changed(g->kernel);
 	return 0;
@@ -243,15 +250,39 @@ static bool follow_routes(struct gateway *g, struct host_facts *facts)
 	return true;
 }
 
+/* The frame does not hang on what tunnels do: as long as nothing of the host changes, it stands. */
+static int follow_frame(struct gateway *g, struct host_facts *facts)
+{
+	struct kernel *k = g->kernel;
+	int err;
+
+	forget_facts(k);
+	err = apply_frame(g, facts);
+	k->facts_stand = !err && !host_error_count(g->host) &&
+			 !host_facts_copy(facts, &g->config, &k->facts);
+	return err;
+}
+
+static int facts_again(struct gateway *g, struct host_facts *out)
+{
+	int err = host_facts_copy(&g->kernel->facts, &g->config, out);
+
+	if (!err)
+		mark_down(g, out);
+	return err;
+}
+
 static int follow(struct gateway *g)
 {
 	struct kernel *k = g->kernel;
+	bool stands = g->devices_settled && k->facts_stand;
 	struct host_facts facts;
-	int err = read_facts(g, &facts);
+	int err = stands ? facts_again(g, &facts) : read_facts(g, &facts);
 
 	if (err)
 		return err;
-	err = apply_frame(g, &facts);
+	if (!stands)
+		err = follow_frame(g, &facts);
 	for (size_t i = 0; i < k->refused_count; i++)
 		gateway_alarm(g, "%s", k->refused[i]);
 	return follow_routes(g, &facts) ? err : kernel_apply(g);
@@ -412,6 +443,7 @@ void kernel_free(struct gateway *g)
 	if (!k)
 		return;
 	host_plan_free(&k->frame);
+	forget_facts(k);
 	forget_prepared(k);
 	forget_refused(k);
 	forget_changed(k);

@@ -2,7 +2,8 @@
 /*
  * What the kernel is to have: devices, addresses, rules, sysctls, and its copy of the routes.
  *
- * The frame (all but the routes) is small and is held against the kernel at each update. The routes
+ * The frame (all but the routes) is held against the kernel whenever something of the host has
+ * changed, and by audits. The routes
  * are followed step by step (core/slow_path.h), in turns that leave the event loop free for the
  * rest, and compared with the kernel as a whole only at the start, with another configuration, by
  * audits, and after messages were lost.
@@ -20,8 +21,10 @@ struct kernel_link {
 };
 
 struct kernel {
-	struct host_plan frame; /* that was applied last */
-	sd_event_source *turn;	/* there are routes to tell */
+	struct host_plan frame;	 /* that was applied last */
+	struct host_facts facts; /* of which it was made */
+	bool facts_stand;	 /* and the kernel has all of it */
+	sd_event_source *turn;	 /* there are routes to tell */
 	struct kernel_link *links;
 	size_t link_count, link_room;
 	char (*changed)[DEVICE_NAME_LEN]; /* through these the kernel may have dropped routes */

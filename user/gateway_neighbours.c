@@ -223,6 +223,7 @@ static int on_netdev(sd_event_source *source, int fd, uint32_t events, void *dat
 	(void)source;
 	(void)fd;
 	(void)events;
+	g->devices_settled = false;
 	gateway_request_update(g, 0);
 	return netdev_drain(g->neighbours->netdev);
 }

@@ -307,6 +307,22 @@ int host_facts_init(struct host_facts *f, const struct config *c)
 	return 0;
 }
 
+int host_facts_copy(const struct host_facts *from, const struct config *c, struct host_facts *out)
+{
+	struct host_facts facts;
+	int err = host_facts_init(&facts, c);
+
+	if (err)
+		return err;
+	memcpy(facts.tunnels, from->tunnels, c->connection_count * sizeof(*facts.tunnels));
+	memcpy(facts.attachments, from->attachments,
+	       c->attachment_count * sizeof(*facts.attachments));
+	facts.force_forwarding = from->force_forwarding;
+	facts.strict_all = from->strict_all;
+	*out = facts;
+	return 0;
+}
+
 void host_facts_free(struct host_facts *f)
 {
 	free(f->tunnels);

@@ -180,6 +180,8 @@ bool host_has_ipv6(const struct rib *rib);
 /* Zeroed facts for this configuration: attachments at their own devices where no VLAN is asked for,
  * underlays unknown. 0 or -ENOMEM. */
 int host_facts_init(struct host_facts *f, const struct config *c);
+/* 0 or -ENOMEM. `from`: of the same configuration. */
+int host_facts_copy(const struct host_facts *from, const struct config *c, struct host_facts *out);
 void host_facts_free(struct host_facts *f);
 
 /* Order of the kernel's key: table, prefix, metric. */
