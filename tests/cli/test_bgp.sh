@@ -119,6 +119,18 @@ printf '#!/bin/sh\nsleep 1000 & echo $! >"%s"; wait\n' "$work/child" >"$work/slo
 chmod +x "$work/slow"
 ESPALIER_VTYSH=$work/slow missing "a program that hangs" "vtysh did not answer within 10 s; is FRR running?"
 same "and nothing of it is left" "" "$(ps -o stat= -p "$(cat "$work/child")" | grep -v ^Z)"
+# ---- BIRD instead, as recorded: the first session is established, the second one is not ----
+printf '#!/bin/sh\n[ "$*" = "show protocols all" ] && cat "%s"\n' "$PWD/tests/unit/data/bird/protocols.txt" >"$work/birdc"
+printf '#!/bin/sh\necho "{}"\n' >"$work/no-sessions"
+chmod +x "$work/birdc" "$work/no-sessions"
+for vtysh in nowhere fails no-sessions; do
+	ESPALIER_VTYSH=$work/$vtysh ESPALIER_BIRDC=$work/birdc ask show bgp
+	same "BIRD's sessions, FRR is $vtysh" "0  dc-1 - one Established 4 1 dc-1 - two Idle - 0 0 dc-2 vrf1002 three - - - -" \
+		"$code $err $(awk 'NR == 2 { print $1, $2, $3, $4, $6, $7 } NR > 2 { print $1, $2, $3, $4, $5, $6, $7 }' <<<"$out" | paste -sd' ')"
+done
+ESPALIER_BIRDC=$work/birdc ask show bgp
+same "FRR goes first" "2" "$(grep -c Established <<<"$out")"
+
 ESPALIER_VTYSH=$work/nowhere ask -j show bgp
 same "-j says null" "null" "$(jq -c '.[0].tunnels[0].session' <<<"$out")"
 ESPALIER_VTYSH=$work/nowhere ask show bgp dc-1

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include "../wire/bird_sessions.h"
 #include "bgp_sessions.h"
 #include "field.h"
 
@@ -24,7 +26,7 @@ static int not_understood(int err, char why[BESIDE_WHY_LEN])
 
 /* ---- sessions ---- */
 
-static int ask_sessions(struct frr_sessions *out, char why[BESIDE_WHY_LEN])
+static int ask_frr(struct frr_sessions *out, char why[BESIDE_WHY_LEN])
 {
 	static const char *const arguments[] = { "-c", "show bgp vrf all summary json", NULL };
 	char *text;
@@ -36,6 +38,37 @@ static int ask_sessions(struct frr_sessions *out, char why[BESIDE_WHY_LEN])
 	err = frr_sessions_parse(text, len, out);
 	free(text);
 	return err ? not_understood(err, why) : 0;
+}
+
+static int ask_bird(struct frr_sessions *out)
+{
+	static const char *const arguments[] = { "show", "protocols", "all", NULL };
+	char *text, why[BESIDE_WHY_LEN];
+	time_t now = time(NULL);
+	struct tm t;
+	size_t len;
+	int err = beside_ask(BESIDE_BIRDC, arguments, &text, &len, why);
+
+	if (err)
+		return err;
+	localtime_r(&now, &t);
+	err = bird_sessions_parse(text, len,
+				  (unsigned)(t.tm_hour * 3600 + t.tm_min * 60 + t.tm_sec), out);
+	free(text);
+	return err;
+}
+
+/* BIRD, where FRR has nothing to say. If neither answers, it is FRR that is missed. */
+static int ask_sessions(struct frr_sessions *out, char why[BESIDE_WHY_LEN])
+{
+	struct frr_sessions of_bird;
+	int err = ask_frr(out, why);
+
+	if ((!err && out->count) || ask_bird(&of_bird))
+		return err;
+	frr_sessions_free(out);
+	*out = of_bird;
+	return 0;
 }
 
 static json_t *session_json(const struct frr_sessions *sessions, const char *vrf,
@@ -51,7 +84,8 @@ static json_t *session_json(const struct frr_sessions *sessions, const char *vrf
 
 		if (address_equal(&s->peer, &peer) && !strcmp(s->vrf, vrf))
 			return json_pack("{s:s, s:o, s:I, s:I}", "state", s->state, "up_s",
-					 up ? json_real((double)s->up_ms / 1000) : json_null(),
+					 up && s->up_ms ? json_real((double)s->up_ms / 1000)
+							: json_null(),
 					 "received", (json_int_t)s->received, "advertised",
 					 (json_int_t)s->advertised);
 	}
