@@ -232,6 +232,31 @@ def without_transit_only_vpcs():
     gets("dc-1", VPC, OLD)
 
 
+def the_kernel_alone_lets_no_data_centre_through_to_another():
+    """The slow path, which goes on when the programs are detached: what the connections' tables have of each other's routes
+    is for ICMP errors and for FRR, and no packet that was received is looked up there."""
+    def forwards(source, device, destination):
+        return run(f"ip route get {destination} from {source} iif {device}", check=False)
+
+    apply(transit="false")
+    bgp("add", "10.50.0.0/16", "tun101 tun102")
+    bgp("add", "10.60.0.0/16", "tun103", "dc-2")
+    gets("dc-1", VPC)
+    wait_for("the kernel reaches the VPC", lambda: "dev eth1" in forwards("10.50.0.9", "tun101", "10.1.0.9"))
+    for destination in ("10.60.0.9", "10.70.0.9", "10.50.0.9", "192.0.2.99"):
+        for device in ("tun101", "tun102"):
+            said = forwards("10.50.0.9", device, destination)
+            assert "unreachable" in said.lower(), (device, destination, said)
+    assert "dev eth1" in forwards("10.60.0.9", "tun103", "10.1.0.9")
+    apply()
+    gets("dc-1", VPC, OLD, {"10.60.0.0/16": {"tun103"}})
+    wait_for("with transit it does", lambda: "dev tun103" in forwards("10.50.0.9", "tun101", "10.60.0.9"))
+    assert "unreachable" in forwards("10.50.0.9", "tun101", "192.0.2.99").lower()
+    bgp("del", "10.50.0.0/16", "tun101 tun102")
+    bgp("del", "10.60.0.0/16", "tun103", "dc-2")
+    gets("dc-1", VPC, OLD)
+
+
 def another_association_is_another_table():
     apply(table="other")
     gets("dc-1", {"10.8.0.0/16": {"eth1"}})
@@ -280,8 +305,8 @@ STORIES = [
     what_a_lost_tunnel_brought_is_withdrawn, the_default_route_is_exchanged_both_ways,
     a_learned_packet_passes_where_the_other_data_centres_route_is_longer,
     a_packet_too_large_on_its_way_between_data_centres_is_answered, static_routes_go_out_but_no_blackhole,
-    without_transit_only_vpcs, another_association_is_another_table,
-    switched_off_and_on_at_run_time_without_losing_a_packet, a_question_for_nothing_is_refused,
+    without_transit_only_vpcs, the_kernel_alone_lets_no_data_centre_through_to_another,
+    another_association_is_another_table, switched_off_and_on_at_run_time_without_losing_a_packet, a_question_for_nothing_is_refused,
 ]
 
 
