@@ -80,6 +80,14 @@ struct row {
 #define ATTACH_DC_2                                                                      \
 	"association: main }\n  dc-2: { type: vpn, connection: dc-2, association: main " \
 	"}\ncustomer"
+#define ATTACH_DC_1_AND_2 "connection: dc-1, association: main }\ncustomer"
+#define SYNCHRONIZED_DC_1_AND_2                                                           \
+	"connection: dc-1, synchronize: true, association: main }\n  dc-2: { type: vpn, " \
+	"connection: dc-2, association: main }\ncustomer"
+#define DC_2_OF_ASN(asn)                                                                \
+	"psk: dc-1-b\n  dc-2:\n    customer_gateway: dc-1\n    bgp: { local_asn: " asn  \
+	" }\n    tunnels: [{ if_id: 201, local_address: 198.51.100.3, remote_address: " \
+	"203.0.113.10, inside: 169.254.12.0/30, bgp_address: 169.254.12.1, psk: dc-2 }]\n"
 #define AFTER_DC_1 "association: main }\ncustomer"
 
 /* Edits of bgp_base. */
@@ -308,6 +316,31 @@ static const struct row bgp_rows[] = {
 	      "    routes: [10.50.0.0/16]\n    allow_mixed_routing: true\n    tunnels:\n" } },
 	  { "9:64: error: vbr 'line' sees ASN 65002, connection 'dc-1' sees 65001",
 	    "16:13: warning: mixes both methods: for one prefix BGP goes first [S22 S30]" } },
+
+	/* S54 D10 */
+	{ "with transit a route that comes back over another local ASN is not recognized",
+	  { { "      learn: [vpc-a, dc-1]\n", "      learn: [vpc-a, dc-1, dc-2]\n      transit: "
+					      "true\n" },
+	    { ATTACH_DC_1_AND_2, SYNCHRONIZED_DC_1_AND_2 },
+	    { "psk: dc-1-b\n", DC_2_OF_ASN("64600") } },
+	  { "16:23: warning: connection 'dc-1' has local ASN 45104, 'dc-2' has 64600, and table "
+	    "'main' has transit between them: a route that comes back by a way between the data "
+	    "centres is not recognized, and may outlive its origin; use one [S54 D10]",
+	    "33:14: warning: has one tunnel, nothing takes over when it fails; two are the default "
+	    "[S18]" } },
+	{ "one local ASN with transit is refused",
+	  { { "      learn: [vpc-a, dc-1]\n", "      learn: [vpc-a, dc-1, dc-2]\n      transit: "
+					      "true\n" },
+	    { ATTACH_DC_1_AND_2, SYNCHRONIZED_DC_1_AND_2 },
+	    { "psk: dc-1-b\n", DC_2_OF_ASN("45104") } },
+	  { "33:14: warning: has one tunnel, nothing takes over when it fails; two are the default "
+	    "[S18]" } },
+	{ "two local ASNs without transit are refused",
+	  { { "      learn: [vpc-a, dc-1]\n", "      learn: [vpc-a, dc-1, dc-2]\n" },
+	    { ATTACH_DC_1_AND_2, SYNCHRONIZED_DC_1_AND_2 },
+	    { "psk: dc-1-b\n", DC_2_OF_ASN("64600") } },
+	  { "32:14: warning: has one tunnel, nothing takes over when it fails; two are the default "
+	    "[S18]" } },
 
 	/* S18 */
 	{ "a connection without tunnels is accepted",

@@ -52,6 +52,7 @@ static const struct {
 	{ "", rule_capacity },
 	{ "D11", rule_gateway_addresses },
 	{ "D11 S54", rule_gateway_asn },
+	{ "S54 D10", rule_transit_asn },
 	{ "", rule_tunnel_names },
 	{ "D3", rule_if_ids },
 	{ "", rule_device_names },

@@ -15,6 +15,7 @@ rule_fn rule_learn_twice, rule_table_routes, rule_table_routes_twice, rule_attac
 	rule_synchronize, rule_vpc_overlap, rule_never_steered, rule_slow_path;
 /* rules_vbr.c */
 rule_fn rule_vbr_asn;
+rule_fn rule_transit_asn;
 /* rules_connection.c: connections and customer gateways */
 rule_fn rule_dual_tunnel, rule_one_method, rule_static_ecmp, rule_routes_attached,
 	rule_destinations, rule_destinations_twice, rule_quota, rule_bgp_asn, rule_bgp_timers,
