@@ -266,6 +266,35 @@ def garbage_in_the_state_file_holds_nothing_up():
     G.start()
 
 
+def remembered():
+    """Drains that the next daemon would know of."""
+    with open(f"{STATE}/state.json") as f:
+        return [d["tunnel"] for d in json.load(f)["drains"]]
+
+
+def renamed(**names):
+    content = text()
+    for was, name in names.items():
+        assert f"name: {was}," in content
+        content = content.replace(f"name: {was},", f"name: +{name},")
+    return applied.apply(content.replace("name: +", "name: "))
+
+
+def a_drain_is_its_tunnels_and_not_its_places():
+    """Names change places while one is drained: it goes with the name, and with nothing else."""
+    stream = streaming()
+    drain("--idle", "60s", "--deadline", "1h", "two")
+    renamed(one="two", two="one")
+    assert shown("two")["state"] == "draining" and not shown("one") and remembered() == ["two"]
+    renamed(one="eins", two="zwei")
+    assert not shown("eins") and not shown("zwei") and remembered() == []
+    wait_for("both carry alike", lambda: list(buckets("eins", "zwei").values()) == [BUCKETS // 2] * 2 and not waiting())
+    call("apply", write(CONFIG, text()))
+    assert not shown("one") and not shown("two") and G.live(1) and G.live(2)
+    wait_for("both carry alike again", lambda: list(buckets().values()) == [BUCKETS // 2] * 2 and not waiting())
+    quiet(stream)
+
+
 def what_was_ordered_again_is_changed():
     drain("--idle", "60s", "--deadline", "5m", "two")
     again = drain("--idle", "2s", "--deadline", "1h", "two")["drain"]
@@ -382,7 +411,7 @@ STORIES = [
     an_undrain_under_a_stream_loses_nothing_and_moves_the_fair_share, the_last_live_tunnel_carries_on_and_says_so,
     a_drained_tunnel_takes_over_when_the_other_one_is_lost, a_tunnel_that_is_lost_while_it_is_drained_is_lost,
     a_restart_in_the_middle_changes_nothing, a_deadline_that_passed_while_no_daemon_ran_is_made_good,
-    garbage_in_the_state_file_holds_nothing_up,
+    garbage_in_the_state_file_holds_nothing_up, a_drain_is_its_tunnels_and_not_its_places,
     what_was_ordered_again_is_changed, nonsense_is_refused_with_a_sentence, behind_a_gate_no_flow_in_use_moves_back,
     a_gate_opens_at_last, an_undone_drain_goes_through_the_gate, without_a_gate_use_is_not_noted,
     two_tunnels_of_four_are_lost_together_and_flows_move_once,
