@@ -73,9 +73,10 @@ const struct command show_commands[] = {
 		.parent = "show",
 		.args = "[CONNECTION [PREFIX]]",
 		.summary = "BGP sessions and quotas; the routes learned over a connection",
-		.help = "SESSION, UP, RECEIVED and SENT (prefixes) come from FRR, which is asked "
-			"for them now;\n"
-			"\"-\" if it does not answer. OFFERED is what it put into the connection's "
+		.help = "SESSION, UP, RECEIVED and SENT (prefixes) come from FRR or BIRD, which "
+			"are "
+			"asked now;\n"
+			"\"-\" if neither answers. OFFERED is what was put into the connection's "
 			"kernel table,\n"
 			"by tunnel. LIMIT is the quota [S43 S44]; what is over it is refused and "
 			"gets the room\n"
@@ -97,7 +98,9 @@ const struct command show_commands[] = {
 			"its\n"
 			"attachment has `synchronize: true` [S15 S42 D18]. FROM: the attachments "
 			"that they\n"
-			"lead to.\n"
+			"lead to. ANNOUNCED OVER: the tunnels over which FRR, which is asked now, "
+			"announces it;\n"
+			"in red where the two do not agree.\n"
 			"\n"
 			"--all  also what is not advertised, and why",
 		.options = OPTION_ALL,
