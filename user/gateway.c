@@ -464,6 +464,15 @@ static int open_all(struct gateway *g)
 	return err;
 }
 
+/* What a former controller took for live and is not in Phase 2 any more: no packet waits for all
+ * routes to be decided on, which takes seconds where there are many. */
+static void leave_dead_tunnels(struct gateway *g)
+{
+	for (size_t i = 0; i < gateway_tunnel_places(g); i++)
+		if (g->tunnels[i].used && !g->tunnels[i].machine.in.up)
+			sentry_set_live(g->sentry, g->tunnels[i].id, false);
+}
+
 static int start(struct gateway *g)
 {
 	int err = forwarding_recover_ids(g);
@@ -480,8 +489,10 @@ static int start(struct gateway *g)
 		err = bgp_configure(g);
 	if (!err)
 		err = tunnels_resync(g, NULL);
-	if (!err)
+	if (!err) {
+		leave_dead_tunnels(g);
 		err = gateway_update(g);
+	}
 	if (!err)
 		err = setup_retire(g);
 	if (!err)
