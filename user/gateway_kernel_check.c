@@ -76,6 +76,8 @@ bool kernel_check(struct gateway *g)
 	child = fork();
 	if (!child) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* A killed daemon's socket must not look as if it were still listening. */
+		close_range(STDERR_FILENO + 1, ~0u, 0);
 		setpriority(PRIO_PROCESS, 0, NICE);
 		_exit(look(g));
 	}

@@ -389,8 +389,10 @@ def two_tunnels_of_four_are_lost_together_and_flows_move_once():
     stream = Stream(RATE, tuns=("tun101", "tun102", "tun103", "tun104"))
     wait_for("the stream flows", lambda: all(t["out"]["packets"] > 10 for t in call("show", "tunnels")))
     before = flows()
+    G.daemon.send_signal(signal.SIGSTOP)  # together: both messages are there when it looks
     for number in (1, 2):
         G.sas("down", number)
+    G.daemon.send_signal(signal.SIGCONT)
     wait_for("their connection's route is withdrawn", lambda: not buckets(*four))
     after = flows()
     lost = [f for f in range(FLOWS) if before[f][1] in ("one", "two")]

@@ -63,8 +63,19 @@ const char *drift_action(const struct drift_item *i)
 
 /* ---- a pass ---- */
 
+/* An update may come in the middle of a pass, and find what stands still. */
+static size_t find(const struct drift_pass *p, enum drift_kind kind, enum drift_found found,
+		   const char *object)
+{
+	for (size_t i = 0; i < p->item_count; i++)
+		if (p->items[i].kind == kind && p->items[i].found == found &&
+		    !strcmp(p->items[i].object, object))
+			return i;
+	return DRIFT_UNNAMED;
+}
+
 static size_t add(struct drift_pass *p, enum drift_kind kind, enum drift_found found,
-		  const char *format, va_list args)
+		  const char *object)
 {
 	struct drift_item *i = &p->items[p->item_count];
 
@@ -72,32 +83,38 @@ static size_t add(struct drift_pass *p, enum drift_kind kind, enum drift_found f
 		return DRIFT_UNNAMED;
 	p->named[kind]++;
 	*i = (struct drift_item){ .kind = kind, .found = found, .repaired = true };
-	vsnprintf(i->object, sizeof(i->object), format, args);
+	snprintf(i->object, sizeof(i->object), "%s", object);
 	return p->item_count++;
 }
 
 size_t drift_add(struct drift_pass *p, enum drift_kind kind, enum drift_found found,
 		 const char *format, ...)
 {
+	char object[DRIFT_OBJECT_LEN];
 	va_list args;
 	size_t item;
 
-	p->counts[kind].found++;
 	va_start(args, format);
-	item = add(p, kind, found, format, args);
+	vsnprintf(object, sizeof(object), format, args);
 	va_end(args);
-	return item;
+	item = find(p, kind, found, object);
+	if (item != DRIFT_UNNAMED)
+		return item;
+	p->counts[kind].found++;
+	return add(p, kind, found, object);
 }
 
 void drift_add_many(struct drift_pass *p, enum drift_kind kind, enum drift_found found, uint64_t n,
 		    const char *format, ...)
 {
+	char object[DRIFT_OBJECT_LEN];
 	va_list args;
 
-	p->counts[kind].found += n;
 	va_start(args, format);
-	add(p, kind, found, format, args);
+	vsnprintf(object, sizeof(object), format, args);
 	va_end(args);
+	p->counts[kind].found += n;
+	add(p, kind, found, object);
 }
 
 void drift_unrepaired(struct drift_pass *p, enum drift_kind kind, size_t item)

@@ -64,8 +64,8 @@ struct drift_pass {
 	size_t named[DRIFT_KINDS];
 };
 
-/* One more was found, and repaired unless drift_unrepaired() says otherwise. Returns its place
- * among the items for that, or DRIFT_UNNAMED. */
+/* One more was found, and repaired unless drift_unrepaired() says otherwise; the same again in one
+ * pass counts once. Returns its place among the items for that, or DRIFT_UNNAMED. */
 #define DRIFT_UNNAMED SIZE_MAX
 __attribute__((format(printf, 4, 5))) size_t drift_add(struct drift_pass *p, enum drift_kind kind,
 						       enum drift_found found, const char *format,
