@@ -169,6 +169,7 @@ class Gateway:
         self.notify.bind(NOTIFY)
         self.said = []
         threading.Thread(target=self.listen, daemon=True).start()
+        run("sysctl -qw net.unix.max_dgram_qlen=1000")  # of replayed messages, while the daemon is stopped
         run("""ip link set lo up
                sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
                ip link add eth0 type veth peer name far0

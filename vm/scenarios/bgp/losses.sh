@@ -95,7 +95,7 @@ session_and_tunnel_lost() {
 bgpd_restarts() {
 	local before
 	before=$(frr_pids gateway bgpd)
-	kill -TERM "$before"
+	kill -KILL "$before" # a clean end (SIGTERM) takes its routes along, as FRR means it to
 	wait_for 60 "watchfrr starts another bgpd" eval '[ -n "$(frr_pids gateway bgpd)" ] && [ "$(frr_pids gateway bgpd)" != '"$before"' ]'
 	wait_for 60 "the sessions are back" frr_session gateway vrf1001 169.254.10.2
 	wait_for 60 "both of them" frr_session gateway vrf1001 169.254.11.2
