@@ -190,6 +190,10 @@ struct bucket_use {
 /* Words that the controller switches, the index of map `settings`. */
 enum setting {
 	SETTING_TRACK_USE, /* 1: live packets are noted in map `bucket_used` */
+	/* Of no use to programs: segments of the index from this one on were never there. A
+	 * controller that starts asks for the others only: up to Linux 6.7 each question to a map
+	 * of maps waits for all programs to end. */
+	SETTING_INDEX_SEGMENTS,
 	SETTINGS
 };
 

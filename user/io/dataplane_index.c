@@ -44,6 +44,8 @@ static struct index_line *add(uint32_t segment, void *context)
 
 	if (fd < 0)
 		return NULL;
+	if (d->settings[SETTING_INDEX_SEGMENTS] <= segment)
+		d->settings[SETTING_INDEX_SEGMENTS] = segment + 1;
 	lines = mmap(NULL, SEGMENT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (lines != MAP_FAILED && bpf_map_update_elem(outer(d), &segment, &fd, BPF_ANY)) {
 		munmap(lines, SEGMENT_BYTES);
@@ -109,7 +111,7 @@ static void reserve_present(const struct dataplane *d, struct index *x)
 	uint32_t last = NO_SEGMENT, unused = 0, id;
 
 	bpf_map_lookup_elem(outer(d), &last, &unused);
-	for (uint32_t i = 0; i < x->limit; i++)
+	for (uint32_t i = 0; i < x->limit && i < d->settings[SETTING_INDEX_SEGMENTS]; i++)
 		if (!bpf_map_lookup_elem(outer(d), &i, &id) && id != unused)
 			index_reserve(x, i, true);
 }
