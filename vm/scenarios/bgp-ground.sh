@@ -231,6 +231,13 @@ losses_measure_rate() {
 	say "# streams of $losses_rate packets/s in $losses_flows flows each way"
 }
 
+# After a loss.
+both_again() {
+	wait_for 60 "dc-1's route is over both tunnels again" both_learned
+	wait_for 60 "and IPv6" learned_over_is dc-1 fd00:50::/48 "dc-1-1 dc-1-2"
+	wait_for 60 "dc-1 has ours over both" eval '[ "$(in_ns dc-gateway ip -j route show 10.1.0.0/24 | jq ".[0].nexthops | length")" = 2 ]'
+}
+
 # The stream from vpc to dc, and back, for as long as the check takes.
 under_traffic() # NAME CHECK…
 {

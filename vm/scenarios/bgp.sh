@@ -36,7 +36,7 @@ nothing_but_esp() {
 	done
 }
 
-[ $# -gt 0 ] || set -- routes
+[ $# -gt 0 ] || set -- routes quota losses bird
 bgp_ground_up
 for ns in "${underlays[@]}"; do
 	capture_start "underlay-$ns" "$ns" eth0

@@ -53,22 +53,6 @@ colliding_rekeys_lose_nothing() {
 	stream_lost_nothing collide
 }
 
-# The same child negotiated once more, and the first of the two deleted.
-duplicate_comes_and_first_goes() {
-	local first
-	first=$(swanctl_in gateway --list-sas --child t0 | sed -n 's/^ *t0: #\([0-9]*\), .*INSTALLED.*/\1/p')
-	swanctl_in gateway --initiate --child t0 --timeout 60 >/dev/null
-	wait_for 20 "t0 has two pairs of SAs" eval '[ "$(tunnel_sas gateway t0)" = "2 2" ]'
-	swanctl_in gateway --terminate --child-id "$first" --timeout 30 >/dev/null
-	wait_for 20 "one pair of SAs is left" eval '[ "$(tunnel_sas gateway t0)" = "1 1" ]'
-}
-
-duplicates_lose_nothing() {
-	fresh
-	without_a_flap streaming duplicate duplicate_comes_and_first_goes
-	stream_lost_nothing duplicate
-}
-
 # ---- reauthentication -------------------------------------------------------------------------------------------------------
 
 reauthenticate() # t0|t1
@@ -244,7 +228,6 @@ flush_stops_everything() {
 scenes_begin "$@"
 scene rekey 5000 "rekeyed every 4 s for 2 minutes: not one flap, not one packet lost" rekeyed_for_two_minutes
 scene collide 1000 "rekeys from both ends at the same time: not one flap, not one packet lost" colliding_rekeys_lose_nothing
-scene duplicate 100 "a duplicate CHILD_SA, then the first deleted: not one flap, not one packet lost" duplicates_lose_nothing
 scene make 100 "reauthenticated, make before break: not one flap, not one packet lost" reauthenticated_make_before_break
 scene break 100 "reauthenticated, break before make: the other tunnel carries, no route goes" reauthenticated_break_before_make
 scene patient 0 "both reauthenticated, break before make: hold_down keeps the routes" hold_down_outlasts_reauthentication

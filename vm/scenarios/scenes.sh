@@ -91,7 +91,7 @@ flaps() { printf '%s %s\n' "$(espalier_tunnel_field t0 flaps)" "$(espalier_tunne
 fresh() # [CONNECTION_OPTIONS [CHILD_OPTIONS]]
 {
 	swanctl_change gateway "$@"
-	tunnels_are_anew || tunnels_anew
+	tunnels_anew
 	wait_for 20 "espalierd sees both up" espalier_sees_up t0 t1
 	wait_for 20 "the routes are active" routes_are active
 }

@@ -256,12 +256,6 @@ tunnels_anew() # [gateway|dc-gateway]: who begins
 		wait_for 20 "SAs of $t gone at the gateway" tunnel_gone gateway "$t" || return 1
 		tunnel_up "$t" "$@" || return 1
 	done
-	connections >"$ground_state/negotiated"
-}
-
-# Both are up, and were negotiated with the connections as they are now.
-tunnels_are_anew() {
-	[ "$(connections)" = "$(cat "$ground_state/negotiated" 2>/dev/null)" ] && tunnel_is_up t0 && tunnel_is_up t1
 }
 
 connections() { cksum "$ground_state"/home/*/swanctl/swanctl.conf; }

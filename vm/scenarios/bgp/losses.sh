@@ -13,12 +13,6 @@ customer_session() # shutdown|"no shutdown" ADDRESS
 
 first_gone() { learned_over_is dc-1 10.50.0.0/16 dc-1-2; }
 
-both_again() {
-	wait_for 60 "dc-1's route is over both tunnels again" both_learned
-	wait_for 60 "and IPv6" learned_over_is dc-1 fd00:50::/48 "dc-1-1 dc-1-2"
-	wait_for 60 "dc-1 has ours over both" eval '[ "$(in_ns dc-gateway ip -j route show 10.1.0.0/24 | jq ".[0].nexthops | length")" = 2 ]'
-}
-
 # ---- sessions and tunnels -----------------------------------------------------------------------------------------------
 
 neither_is_lost() {
@@ -90,56 +84,9 @@ session_and_tunnel_lost() {
 	stream_holds both-out ".received > 0 and .lost < $losses_rate"
 }
 
-# ---- the routing daemon -------------------------------------------------------------------------------------------------
-
-bgpd_restarts() {
-	local before
-	before=$(frr_pids gateway bgpd)
-	kill -KILL "$before" # a clean end (SIGTERM) takes its routes along, as FRR means it to
-	wait_for 60 "watchfrr starts another bgpd" eval '[ -n "$(frr_pids gateway bgpd)" ] && [ "$(frr_pids gateway bgpd)" != '"$before"' ]'
-	wait_for 60 "the sessions are back" frr_session gateway vrf1001 169.254.10.2
-	wait_for 60 "both of them" frr_session gateway vrf1001 169.254.11.2
-	both_again
-}
-
-bgpd_restarts_and_nothing_is_lost() {
-	process_start monitor gateway "$espalier_build/espalier" --socket "$espalier_socket" monitor
-	under_traffic restart bgpd_restarts
-	process_stop monitor || true
-	stream_lost_nothing restart-out
-	stream_lost_nothing restart-in
-	not grep '10\.50\.0\.0/16' "$(process_log monitor)"
-}
-
-# Meanwhile the customer withdraws a network: FRR, dead, does not hear of it.
-frr_dies_and_returns() {
-	frr_kill gateway
-	wait_for 60 "BFD tells dc-1" customer_lacks dc-gateway 10.1.0.0/24
-	withdraw dc-gateway 10.81.0.0/16
-	both_learned
-	learned_over_is dc-1 10.81.0.0/16 "dc-1-1 dc-1-2"
-	frr_up gateway
-	wait_for 60 "dc-1 hears of us again" customer_has dc-gateway 10.1.0.0/24
-	both_learned
-	learned_over_is dc-1 10.81.0.0/16 "dc-1-1 dc-1-2"
-	wait_for 120 "what is stale goes in the end" learned_over_is dc-1 10.81.0.0/16 ''
-	both_again
-}
-
-frr_killed() {
-	announce dc-gateway 10.81.0.0/16
-	wait_for 20 "it is learned" learned_over_is dc-1 10.81.0.0/16 "dc-1-1 dc-1-2"
-	under_traffic killed frr_dies_and_returns
-	# Our side keeps its routes; the customer's takes its own away, as BFD tells it to.
-	stream_lost_nothing killed-out
-	stream_holds killed-in '.received > 0'
-}
-
 losses_measure_rate
 loss "neither session nor tunnel lost: no packet lost" neither_is_lost
 loss "session lost, tunnel up: its routes go, no packet lost" session_lost_tunnel_up
 loss "both sessions lost, tunnels up: withdrawn and dropped" both_sessions_lost
 loss "Phase 2 lost, session up: the dataplane leaves the tunnel at once, the route follows" phase_2_lost_session_up
 loss "session and tunnel lost: the other tunnel carries" session_and_tunnel_lost
-loss "bgpd restarted gracefully: not one packet lost, no route touched" bgpd_restarts_and_nothing_is_lost
-loss "FRR killed with -9 and restarted: stale routes carry until they are swept" frr_killed
