@@ -113,19 +113,17 @@ static int read_applied(const char *dir, const json_t *applied, struct word *w)
 
 static int read_tables(json_t *object, struct state_tables *out)
 {
-	const char *name;
-	json_t *value;
-
 	out->list = calloc(json_object_size(object) + 1, sizeof(*out->list));
 	if (!out->list)
 		return -ENOMEM;
-	json_object_foreach (object, name, value) {
-		char *copy = strdup(name);
+	for (void *i = json_object_iter(object); i; i = json_object_iter_next(object, i)) {
+		char *copy = strdup(json_object_iter_key(i));
 
 		if (!copy)
 			return -ENOMEM;
-		out->list[out->count++] =
-			(struct known_table){ copy, (uint32_t)json_integer_value(value) };
+		out->list[out->count++] = (struct known_table){
+			copy, (uint32_t)json_integer_value(json_object_iter_value(i))
+		};
 	}
 	return 0;
 }

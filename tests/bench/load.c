@@ -146,6 +146,14 @@ static void offer(const struct prefix *p, bool there)
 	     "offer");
 }
 
+static void make_room(void)
+{
+	struct prefix *more = realloc(routes, (count + 65536) * sizeof(*routes));
+
+	must(more ? 0 : -ENOMEM, "routes");
+	routes = more;
+}
+
 static void read_routes(const char *file)
 {
 	FILE *f = fopen(file, "r");
@@ -155,7 +163,7 @@ static void read_routes(const char *file)
 	while (fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = '\0';
 		if (count % 65536 == 0)
-			routes = realloc(routes, (count + 65536) * sizeof(*routes));
+			make_room();
 		must(prefix_parse(line, &routes[count], NULL), line);
 		offer(&routes[count++], true);
 	}
@@ -244,11 +252,16 @@ static void tell_ip(void)
 	static const char *const ways[] = { "", "dev load0", "dev load1",
 					    "nexthop dev load0 nexthop dev load1" };
 	char text[PREFIX_STRLEN], command[128], file[] = "/tmp/load-XXXXXX";
-	FILE *f = fdopen(mkstemp(file), "w");
+	int fd = mkstemp(file);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 	double begin;
 
+	if (!f) {
+		must(-errno, file);
+		return;
+	}
 	for (size_t i = 0; i < count; i++)
-		fprintf(f, "route add %s table %u proto 77 %s\n", prefix_format(&routes[i], text),
+		fprintf(f, "route add %s table %d proto 77 %s\n", prefix_format(&routes[i], text),
 			IP_TABLE, ways[tunnels_of(&routes[i])]);
 	must(fclose(f), file);
 	snprintf(command, sizeof(command), "ip -batch %s", file);

@@ -29,7 +29,12 @@ struct routes {
 	size_t count, loaded;
 };
 
-void require(bool condition, const char *what);
+_Noreturn void give_up(const char *what);
+static inline void require(bool condition, const char *what)
+{
+	if (!condition)
+		give_up(what);
+}
 uint32_t any(uint32_t limit);
 double seconds(void);
 
