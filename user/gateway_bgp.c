@@ -124,7 +124,6 @@ static int on_settle(sd_event_source *source, uint64_t usec, void *data)
 
 	(void)source;
 	(void)usec;
-	monitor_because(g, "BGP routes changed");
 	err = forwarding_learn(g);
 	if (err)
 		gateway_log(LOG_ERR, "BGP routes could not all be followed: %s", strerror(-err));

@@ -717,6 +717,7 @@ int forwarding_learn(struct gateway *g)
 	}
 	if (!touched_any(&l.touched))
 		return err;
+	monitor_because(g, "BGP routes changed");
 	one = carry_out(g, &l.touched, true);
 	return err ? err : one;
 }

@@ -35,10 +35,10 @@ show() {
 }
 
 # What the routing daemon is asked for, too.
-show_bgp() # [CONNECTION]
+show_beside() # bgp|advertised [CONNECTION]
 {
-	printf '\033[2m$ espalier show bgp %s\033[0m\n' "$*"
-	in_home gateway "$espalier_build/espalier" --socket "$espalier_socket" show bgp "$@"
+	printf '\033[2m$ espalier show %s\033[0m\n' "$*"
+	in_home gateway "$espalier_build/espalier" --socket "$espalier_socket" show "$@"
 }
 
 # Keeps a figure, a JSON value, for the table and for summary.json.
@@ -227,7 +227,7 @@ print_learned() { printf '%s prefixes over 2 tunnels' "$(figure_of learned)"; }
 vpc_is_announced() {
 	wait_for 30 "the data centre has 10.1.0.0/24" customer_has dc-gateway 10.1.0.0/24
 	wait_for 30 "the data centre has fd00:1::/64" customer_has dc-gateway fd00:1::/64
-	figure announced "$(espalier -j show advertised dc-1 | jq length)"
+	figure announced "$(in_home gateway "$espalier_build/espalier" --socket "$espalier_socket" -j show advertised dc-1 | jq length)"
 }
 print_announced() { printf '%s prefixes over 2 sessions' "$(figure_of announced)"; }
 
@@ -317,15 +317,15 @@ strongswan_stop gateway
 strongswan_stop dc-gateway
 capture_start underlay-bgp dc-gateway eth0
 demonstrate sessions "two BGP sessions through the tunnels, IPv4 and IPv6" print_sessions both_ends_are_rendered
-show_bgp
+show_beside bgp
 
 heading "12 Learned from the data centre"
 demonstrate learned "the data centre's prefixes are learned, both families" print_learned both_families_are_learned
-show_bgp dc-1
+show_beside bgp dc-1
 
 heading "13 Synchronized to the data centre"
 demonstrate announced "the VPC's prefixes are announced to it" print_announced vpc_is_announced
-show espalier show advertised dc-1
+show_beside advertised dc-1
 demonstrate bgp_ping "ping is answered in both directions and families" print_pings pings_are_answered_both_ways
 
 heading "14 The session over tunnel 1 ends, its tunnel does not"
