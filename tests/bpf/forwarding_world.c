@@ -69,6 +69,11 @@ void monitor_route(struct gateway *g, const struct fib_table *t, const struct pr
 	(void)g, (void)t, (void)p, (void)was, (void)now;
 }
 
+void monitor_because(struct gateway *g, const char *format, ...)
+{
+	(void)g, (void)format;
+}
+
 /* Nothing is drained, nothing is gated. */
 uint64_t draining_order(uint32_t tunnel, const void *gateway)
 {
