@@ -3,7 +3,7 @@
 
 MOVED := $(BUILD)/tests/bench/moved
 
-$(MOVED): tests/bench/moved.c $(BPF_PARTS) $(BUILD)/libcore.a
+$(MOVED): tests/bench/moved.c $(BPF_PARTS) $(DATAPLANE) $(BUILD)/libcore.a
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -Wno-missing-field-initializers -MMD -MP -Iuser -o $@ \
 		$(filter %.c %.o %.a,$^) -lbpf
 
