@@ -22,7 +22,6 @@ struct neighbours {
 	uint64_t until; /* of the leases that are given now */
 	uint32_t devices[MAX_ATTACHMENTS];
 	size_t device_count; /* that neighbours were read of */
-	bool full;
 };
 
 static uint64_t monotonic(void)
@@ -64,7 +63,7 @@ static void lease(struct gateway *g, const struct neighbour_event *e, bool used)
 	key_of(e, &key);
 	memcpy(value.mac, e->mac, sizeof(value.mac));
 	/* Full: whoever has no lease is the kernel's business, as before. */
-	g->neighbours->full = dataplane_set_neighbour(g->dataplane, &key, &value) == -ENOSPC;
+	dataplane_set_neighbour(g->dataplane, &key, &value);
 }
 
 /* True: packets were sent there by its lease. */

@@ -258,8 +258,6 @@ tunnels_anew() # [gateway|dc-gateway]: who begins
 	done
 }
 
-connections() { cksum "$ground_state"/home/*/swanctl/swanctl.conf; }
-
 # Deletes the tunnel's CHILD_SA (its IKE SA stays) from the given side and waits until it is gone at both ends.
 tunnel_terminate() # t0|t1 [gateway|dc-gateway]
 {
