@@ -596,8 +596,8 @@ STORIES = [
 ]
 
 
-def tell(gateway, stories, wanted=()):
-    """Tells the stories, or those that are wanted by name; the exit status."""
+def tell(gateway, stories, wanted=(), after_failure=None):
+    """Tells the stories, or those that are wanted by name; the exit status. after_failure() mends the ground for the next."""
     failed = 0
     for story in stories:
         if wanted and story.__name__ not in wanted:
@@ -613,6 +613,8 @@ def tell(gateway, stories, wanted=()):
                 traceback.print_exc()
             if gateway.daemon.poll() is not None:
                 break
+            if after_failure:
+                after_failure()
     if failed:
         print(open(f"{STATE}/log").read(), file=sys.stderr)
     if gateway.daemon.poll() is None:
