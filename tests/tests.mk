@@ -56,6 +56,7 @@ test-netns: $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event $(T)/stream 
 test-vm: $(BUILD)/espalier ## real strongSwan and real ESP in a virtual machine
 	@BUILD=$(BUILD) tests/run vm 4500 tests/root/test_render.sh $(VM_DIR)/test
 
+include tests/bench/replay.mk
 include tests/bench/forward.mk
 include tests/bench/failover.mk
 include tests/bench/bgp.mk
