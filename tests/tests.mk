@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The tests, from quick to real: unit → bpf → netns → vm. Included by the Makefile.
 
-include tests/bpf.mk
-include tests/bench.mk
-
 CLANG_FORMAT ?= clang-format-19
 CLANG_TIDY   ?= clang-tidy-19
 VM_DIR       := vm
 T            := $(BUILD)/tests
+
+include tests/bpf.mk
+include tests/bench.mk
 
 # unit: core and wire alone. They link nothing else, so a layering mistake is a link error.
 UNIT := $(patsubst tests/unit/%.c,$(T)/unit/%,$(wildcard tests/unit/test_*.c))
