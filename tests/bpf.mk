@@ -13,7 +13,7 @@ $(BUILD)/tests/bpf/test_%: $(BUILD)/tests/bpf/test_%.o $(BPF_PARTS) $(DATAPLANE)
 	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lbpf -lcmocka
 
 # The part of the gateway that turns decisions into maps, with real maps and nothing around it.
-FORWARDING := $(BUILD)/tests/bpf/forwarding_world.o $(BUILD)/user/gateway_forwarding.o
+FORWARDING := $(BUILD)/tests/bpf/forwarding_world.o $(BUILD)/user/gateway_forwarding.o $(BUILD)/user/gateway_load.o
 $(BUILD)/tests/bpf/test_forwarding: $(FORWARDING)
 
 # Tests on real devices.

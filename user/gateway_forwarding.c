@@ -11,6 +11,7 @@
 #include "core/config_change.h"
 #include "gateway_change.h"
 #include "gateway_drain.h"
+#include "gateway_forwarding.h"
 
 /*
  * For its groups: the sentry may know of a fall that the controller has not heard of yet. Who fell
@@ -144,22 +145,10 @@ static struct fib_answer recover_answer(struct recovery *r, uint32_t table, cons
 	return (struct fib_answer){ .kind = FIB_NONE };
 }
 
-static size_t family_of(const struct prefix *p)
-{
-	return p->address.family == AF_INET6;
-}
-
 /* The group that an answer in the maps names, or -1. */
 static int group_of(const struct gateway *g, const struct fib_answer *a)
 {
 	return a && a->kind == FIB_TUNNELS ? groups_find(&g->groups, &a->set) : -1;
-}
-
-/* Packets are forwarded by the tables of attachments; a connection's own one says what may come out
- * of its tunnels. */
-static bool carries(const struct fib_table *t)
-{
-	return !t->connection;
 }
 
 static int recover_route(uint32_t table, const struct prefix *p, const struct route *value,
@@ -176,8 +165,8 @@ static int recover_route(uint32_t table, const struct prefix *p, const struct ro
 	t->connection = wanted && wanted->connection;
 	group = group_of(r->g, &answer);
 	if (group >= 0)
-		groups_hold(&r->g->groups, (uint32_t)group, carries(t));
-	r->g->held[family_of(p)]++;
+		groups_hold(&r->g->groups, (uint32_t)group, forwarding_carries(t));
+	r->g->held[forwarding_family(p)]++;
 	return 0;
 }
 
@@ -258,8 +247,8 @@ static const struct placement *former_group(const struct gateway *g, const struc
  * The group for these flows, which follows the one that they took until now. Flows that join a
  * group which carries others already are spread as those are.
  */
-static int group_for(struct gateway *g, const struct fib_table *old, const struct prefix *p,
-		     const struct member_set *set)
+int forwarding_group_for(struct gateway *g, const struct fib_table *old, const struct prefix *p,
+			 const struct member_set *set)
 {
 	const struct placement *former = former_group(g, old, p);
 	struct tunnel_view view = forwarding_view(g);
@@ -269,7 +258,7 @@ static int group_for(struct gateway *g, const struct fib_table *old, const struc
 	if (id < 0)
 		return id;
 	/* One that carries nothing yet is as good as new: survivors' flows stay where they are. */
-	if (!made && former && carries(old) && !g->groups.list[id].carries)
+	if (!made && former && forwarding_carries(old) && !g->groups.list[id].carries)
 		made = groups_reseed(&g->groups, (uint32_t)id, former, &view);
 	if (made) {
 		draining_group_made(g, (uint32_t)id);
@@ -318,25 +307,17 @@ static int set_route(struct gateway *g, const struct fib_table *t, const struct 
 	int err = 0;
 
 	if (op->answer.kind == FIB_TUNNELS)
-		err = group_for(g, t, &op->prefix, &op->answer.set);
+		err = forwarding_group_for(g, t, &op->prefix, &op->answer.set);
 	if (err >= 0)
 		err = forwarding_route_value(g, &op->prefix, &op->answer, &value);
 	return err < 0 ? err : dataplane_set_route(g->dataplane, t->id, &op->prefix, &value);
-}
-
-/* The last place stays free: some kernels want one even to replace a route that is there. */
-static bool has_room(const struct gateway *g, const struct prefix *p)
-{
-	static const size_t limits[] = { MAX_ROUTES_V4, MAX_ROUTES_V6 };
-
-	return g->held[family_of(p)] + 1 < limits[family_of(p)];
 }
 
 static int write_op(struct gateway *g, const struct fib_table *t, const struct fib_op *op, bool new)
 {
 	if (op->kind == FIB_DELETE)
 		return dataplane_delete_route(g->dataplane, t->id, &op->prefix);
-	return new && !has_room(g, &op->prefix) ? -ENOSPC : set_route(g, t, op);
+	return new && !forwarding_has_room(g, &op->prefix) ? -ENOSPC : set_route(g, t, op);
 }
 
 /* Who names which group. A group that was made for a route that then failed has no user. */
@@ -346,11 +327,11 @@ static void count_group(struct gateway *g, const struct fib_table *t, const stru
 	int now = op->kind == FIB_SET ? group_of(g, &op->answer) : -1, before = group_of(g, was);
 
 	if (now >= 0)
-		groups_hold(&g->groups, (uint32_t)now, carries(t));
+		groups_hold(&g->groups, (uint32_t)now, forwarding_carries(t));
 	if (now >= 0 && err)
-		groups_drop(&g->groups, (uint32_t)now, carries(t));
+		groups_drop(&g->groups, (uint32_t)now, forwarding_carries(t));
 	if (before >= 0 && !err)
-		groups_drop(&g->groups, (uint32_t)before, carries(t));
+		groups_drop(&g->groups, (uint32_t)before, forwarding_carries(t));
 }
 
 static void report_op(struct gateway *g, const struct fib_op *op, int err)
@@ -385,9 +366,9 @@ static int run_op(struct gateway *g, const struct fib_table *t, const struct fib
 		return err;
 	monitor_route(g, t, &op->prefix, was, op->kind == FIB_SET ? &op->answer : NULL);
 	if (op->kind == FIB_DELETE)
-		g->held[family_of(&op->prefix)]--;
+		g->held[forwarding_family(&op->prefix)]--;
 	else if (!was)
-		g->held[family_of(&op->prefix)]++;
+		g->held[forwarding_family(&op->prefix)]++;
 	g->freed |= op->kind == FIB_DELETE || g->groups.used < groups;
 	return 0;
 }
@@ -459,8 +440,13 @@ static void take_routes(struct fib_table *held, struct fib_table *now)
 static int publish_table(struct gateway *g, struct fib_table *held, struct fib_table *now)
 {
 	struct fib_ops ops;
-	int err = fib_diff(held, now, &ops);
+	int err;
 
+	if (now && !held->routes.count && forwarding_load(g, held, now)) {
+		take_routes(held, now);
+		return 0;
+	}
+	err = fib_diff(held, now, &ops);
 	if (err)
 		return err;
 	err = run_ops(g, held, &ops);
@@ -656,10 +642,10 @@ static void report_full(struct gateway *g)
 			      "all %zu groups are in use: a route with another set of next hops "
 			      "is refused",
 			      g->groups.limit);
-	if (!has_room(g, &v4))
+	if (!forwarding_has_room(g, &v4))
 		gateway_alarm(g, "the dataplane holds %zu IPv4 routes: another one is refused",
 			      g->held[0]);
-	if (!has_room(g, &v6))
+	if (!forwarding_has_room(g, &v6))
 		gateway_alarm(g, "the dataplane holds %zu IPv6 routes: another one is refused",
 			      g->held[1]);
 }

@@ -81,7 +81,7 @@ static void take_locals(struct gateway *g)
 	g->local_count = naive->local_count;
 }
 
-static int open_world(uint32_t number, size_t groups, bool bgp)
+static void prepare_world(uint32_t number, size_t groups, bool bgp)
 {
 	static struct learned *learned[CONNECTIONS];
 
@@ -96,6 +96,11 @@ static int open_world(uint32_t number, size_t groups, bool bgp)
 	take_locals(&fw.gateway);
 	for (size_t i = 0; i < 2 * CONNECTIONS; i++)
 		fw.down[i] = !naive->up[i];
+}
+
+static int open_world(uint32_t number, size_t groups, bool bgp)
+{
+	prepare_world(number, groups, bgp);
 	return forwarding_start(&fw);
 }
 
@@ -535,6 +540,40 @@ static void a_change_that_gets_stuck_shows_a_third_answer(void **state)
 	assert_in_range(stuck, 20, 100);
 }
 
+/* Of a start there is room for so many IPv4 routes, then for all. */
+static void start_with_room_for(uint32_t number, size_t routes)
+{
+	struct fib now, none;
+
+	prepare_world(number, MAX_GROUPS, true);
+	fw.gateway.held[0] = MAX_ROUTES_V4 - 1 - routes;
+	assert_int_equal(-ENOSPC, forwarding_start(&fw));
+	assert_non_null(strstr(fw.alarm, "dataplane is full"));
+	assert_int_equal(MAX_ROUTES_V4 - 1, fw.gateway.held[0]);
+	associate();
+	assert_int_equal(0, fib_compile(&fw.gateway.rib, &now));
+	copy_tables(&now, &none);
+	for (size_t i = 0; i < none.count; i++)
+		trie_free(&none.tables[i].routes, NULL);
+	expect_midway(&none, &now);
+	fw.gateway.held[0] -= MAX_ROUTES_V4 - 1 - routes;
+	assert_int_equal(0, forwarding_tunnels(&fw));
+	for (size_t i = 0; i < now.count; i++)
+		expect_same_table(&now.tables[i], fib_find(&fw.gateway.fib, now.tables[i].id));
+	expect_everywhere(ADDRESSES);
+	expect_same_entries();
+	fib_free(&none);
+	fib_free(&now);
+	close_world();
+}
+
+static void a_start_without_room_shows_a_third_answer(void **state)
+{
+	(void)state;
+	for (uint32_t n = 0; n < 5; n++)
+		start_with_room_for(7200 + n, n * 20);
+}
+
 static void a_full_map_harms_what_is_forwarded(void **state)
 {
 	struct prefix first = test_prefix("85.0.0.0/24"), second = test_prefix("85.0.1.0/24");
@@ -585,6 +624,7 @@ int main(void)
 		cmocka_unit_test(running_out_of_groups_harms_what_is_forwarded),
 		cmocka_unit_test(what_found_no_group_is_forgotten),
 		cmocka_unit_test(a_change_that_gets_stuck_shows_a_third_answer),
+		cmocka_unit_test(a_start_without_room_shows_a_third_answer),
 		cmocka_unit_test(a_full_map_harms_what_is_forwarded),
 		cmocka_unit_test(a_route_that_comes_or_goes_leaves_the_slow_path_alone),
 	};

@@ -329,6 +329,91 @@ static void a_reader_on_its_way_gets_an_answer_that_never_was(void **unused)
 	}
 }
 
+/* ---- many routes at once ---- */
+
+static int by_prefix(const void *a, const void *b)
+{
+	const struct model *const *x = a, *const *y = b;
+
+	return prefix_compare(&(*x)->prefix, &(*y)->prefix);
+}
+
+static void fill(unsigned routes)
+{
+	const struct model *sorted[ROUTES] = { 0 };
+	struct index_filling *f = index_fill_begin(&index_, TABLE);
+	size_t count = 0;
+
+	assert_non_null(f);
+	for (size_t i = 0; i < routes; i++) {
+		struct prefix p = random_prefix(number(3) == 0);
+
+		if (find(&p))
+			continue;
+		model[i] = (struct model){ p,
+					   { .verdict = (uint8_t)(1 + number(5)),
+					     .prefix_len = p.len,
+					     .target = number(4) },
+					   true };
+		sorted[count++] = &model[i];
+	}
+	qsort(sorted, count, sizeof(sorted[0]), by_prefix);
+	for (size_t i = 0; i < count; i++)
+		index_fill_add(f, &sorted[i]->prefix, &sorted[i]->value);
+	index_fill_end(f);
+}
+
+static void what_was_filled_is_not_what_would_have_been_set(void **unused)
+{
+	uint64_t lines;
+
+	(void)unused;
+	state = 6;
+	for (unsigned routes = 0; routes <= ROUTES; routes += routes / 2 + 1) {
+		start(SEGMENTS);
+		fill(routes);
+		assert_int_equal(compare(false, 1000) + compare(true, 1000), 0);
+		lines = index_.lines;
+		for (size_t i = 0; i < ROUTES; i++)
+			assert_false(model[i].used &&
+				     index_set(&index_, TABLE, &model[i].prefix, &model[i].value));
+		for (unsigned i = 0; i < 100; i++)
+			change_something(i % 2, 5);
+		assert_int_equal(compare(false, 200) + compare(true, 200), 0);
+		delete_all();
+		assert_int_equal(roots[INDEX_ROOT(TABLE, false)], INDEX_NONE);
+		assert_int_equal(roots[INDEX_ROOT(TABLE, true)], INDEX_NONE);
+		assert_int_equal(index_.lines, 0);
+		assert_true(!routes || lines);
+		index_free(&index_);
+		assert_int_equal(room, SEGMENTS);
+	}
+}
+
+static void a_table_with_routes_is_filled(void **unused)
+{
+	struct prefix p = random_prefix(true);
+
+	(void)unused;
+	start(SEGMENTS);
+	set(&model[0], &p);
+	assert_null(index_fill_begin(&index_, TABLE));
+	assert_null(index_fill_begin(&index_, MAX_TABLES));
+	index_free(&index_);
+}
+
+static void filling_without_memory_gives_wrong_answers(void **unused)
+{
+	(void)unused;
+	state = 7;
+	start(0);
+	fill(ROUTES);
+	assert_true(compare(false, 1000) > 0);
+	assert_true(compare(true, 1000) > 0);
+	assert_int_equal(index_partly(&index_), 2);
+	index_free(&index_);
+}
+
 static void without_memory_the_answer_is_wrong(void **unused)
 {
 	(void)unused;
@@ -472,6 +557,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_is_not_the_longest_match),
 		cmocka_unit_test(a_reader_on_its_way_gets_an_answer_that_never_was),
+		cmocka_unit_test(what_was_filled_is_not_what_would_have_been_set),
+		cmocka_unit_test(a_table_with_routes_is_filled),
+		cmocka_unit_test(filling_without_memory_gives_wrong_answers),
 		cmocka_unit_test(without_memory_the_answer_is_wrong),
 		cmocka_unit_test(a_walk_leaves_addresses_out),
 		cmocka_unit_test(a_damaged_cell_is_followed),

@@ -123,24 +123,6 @@ int fib_ops_add(struct fib_ops *ops, const struct fib_op *op)
 	return 0;
 }
 
-/* Sets before deletes; sets from the most specific one, deletes from the least specific one. */
-static int op_order(const void *x, const void *y)
-{
-	const struct fib_op *a = x, *b = y;
-
-	if (a->kind != b->kind)
-		return a->kind == FIB_SET ? -1 : 1;
-	if (a->prefix.len != b->prefix.len)
-		return (a->prefix.len > b->prefix.len) == (a->kind == FIB_SET) ? -1 : 1;
-	return prefix_compare(&a->prefix, &b->prefix);
-}
-
-void fib_ops_sort(struct fib_ops *ops)
-{
-	if (ops->count)
-		qsort(ops->list, ops->count, sizeof(*ops->list), op_order);
-}
-
 struct difference {
 	const struct trie *other;
 	struct fib_ops ops;
@@ -167,7 +149,7 @@ static int note_gone(const struct prefix *p, void *data, void *context)
 int fib_diff(const struct fib_table *old, const struct fib_table *now, struct fib_ops *out)
 {
 	struct difference d = { .other = old ? &old->routes : NULL };
-	int err = now ? trie_walk(&now->routes, NULL, note_new, &d) : 0;
+	int err = now ? trie_walk_back(&now->routes, NULL, note_new, &d) : 0;
 
 	d.other = now ? &now->routes : NULL;
 	if (!err && old)
@@ -176,7 +158,6 @@ int fib_diff(const struct fib_table *old, const struct fib_table *now, struct fi
 		fib_ops_free(&d.ops);
 		return err;
 	}
-	fib_ops_sort(&d.ops);
 	*out = d.ops;
 	return 0;
 }

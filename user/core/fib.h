@@ -67,8 +67,8 @@ void fib_delete(struct fib_table *t, const struct prefix *p);
 
 /*
  * The operations that turn one table into another, in an order in which no address ever gets an
- * answer that is neither the old nor the new one: first what is new or changed, most specific
- * first; then what goes, least specific first.
+ * answer that is neither the old nor the new one: first what is new or changed, each prefix behind
+ * those inside it (the order of trie_walk_back()); then what goes, each before those inside it.
  */
 struct fib_op {
 	enum { FIB_SET, FIB_DELETE } kind;

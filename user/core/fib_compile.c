@@ -153,15 +153,15 @@ static bool wants_entry(const struct rib *r, const struct fib_table *t, const st
 }
 
 static int compare_block(const struct rib *r, const struct fib_table *t, const struct prefix *p,
-			 struct fib_ops *ops)
+			 struct fib_ops *sets, struct fib_ops *deletes)
 {
 	const struct fib_answer *is = trie_exact(&t->routes, p);
 	struct fib_op op = { .kind = FIB_SET, .prefix = *p };
 
 	if (wants_entry(r, t, p, &op.answer))
-		return is && fib_answer_equal(is, &op.answer) ? 0 : fib_ops_add(ops, &op);
+		return is && fib_answer_equal(is, &op.answer) ? 0 : fib_ops_add(sets, &op);
 	op.kind = FIB_DELETE;
-	return is ? fib_ops_add(ops, &op) : 0;
+	return is ? fib_ops_add(deletes, &op) : 0;
 }
 
 static bool concerns(const struct touch *touch, const struct fib_table *t)
@@ -184,35 +184,91 @@ static int find_touched(struct search *s, const struct touched *touched)
 	return err;
 }
 
+/* From the last block to the first: a set behind those inside it. Deletes the other way round. */
+static int compare_blocks(const struct search *s, struct fib_ops *sets, struct fib_ops *deletes)
+{
+	int err = 0;
+
+	for (size_t i = s->found.count; !err && i--;)
+		err = compare_block(s->rib, s->table, &s->found.list[i], sets, deletes);
+	for (size_t i = deletes->count; !err && i--;)
+		err = fib_ops_add(sets, &deletes->list[i]);
+	return err;
+}
+
 int fib_update(const struct rib *rib, const struct fib_table *t, const struct touched *touched,
 	       struct fib_ops *out)
 {
 	struct search s = { .rib = rib, .table = t };
-	struct fib_ops ops = { 0 };
+	struct fib_ops ops = { 0 }, deletes = { 0 };
 	int err = find_touched(&s, touched);
 
 	prefixes_sort(&s.found);
-	for (size_t i = 0; !err && i < s.found.count; i++)
-		err = compare_block(rib, t, &s.found.list[i], &ops);
+	if (!err)
+		err = compare_blocks(&s, &ops, &deletes);
 	prefixes_free(&s.found);
+	fib_ops_free(&deletes);
 	if (err) {
 		fib_ops_free(&ops);
 		return err;
 	}
-	fib_ops_sort(&ops);
 	*out = ops;
 	return 0;
 }
 
+/* ---- a whole table ---- */
+
+/* Blocks around the present one, each in the one before it, with their answers. */
+struct around {
+	struct {
+		struct prefix block;
+		struct fib_answer answer;
+	} stack[PREFIX_MAX_LEN + 1];
+	size_t depth;
+};
+
+static const struct fib_answer *answer_around(struct around *a, const struct prefix *block)
+{
+	static const struct fib_answer none = { .kind = FIB_NONE };
+
+	while (a->depth && !prefix_contains(&a->stack[a->depth - 1].block, block))
+		a->depth--;
+	return a->depth ? &a->stack[a->depth - 1].answer : &none;
+}
+
+/*
+ * What wants_entry() asks, of every block in turn: where all blocks are known, the answer just
+ * around one of them is that of the block that it is in.
+ */
+static int compile_blocks(const struct rib *r, struct fib_table *t, const struct prefixes *blocks)
+{
+	struct around *a = calloc(1, sizeof(*a));
+	int err = a ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !err && i < blocks->count; i++) {
+		const struct prefix *block = &blocks->list[i];
+		const struct fib_answer *around = answer_around(a, block);
+		struct fib_answer answer = table_answer(r, t, block);
+
+		if (fib_answer_equal(&answer, around))
+			continue;
+		err = fib_set(t, block, &answer);
+		a->stack[a->depth].block = *block;
+		a->stack[a->depth++].answer = answer;
+	}
+	free(a);
+	return err;
+}
+
 static int compile_table(const struct rib *r, struct fib_table *t)
 {
-	static const struct touched all = { .everything = true };
-	struct fib_ops ops = { 0 };
-	int err = fib_update(r, t, &all, &ops);
+	struct search s = { .rib = r, .table = t };
+	int err = find_blocks(&s);
 
-	for (size_t i = 0; !err && i < ops.count; i++)
-		err = fib_apply(t, &ops.list[i]);
-	fib_ops_free(&ops);
+	prefixes_sort(&s.found);
+	if (!err)
+		err = compile_blocks(r, t, &s.found);
+	prefixes_free(&s.found);
 	return err;
 }
 

@@ -6,6 +6,5 @@
 #include "fib.h"
 
 int fib_ops_add(struct fib_ops *ops, const struct fib_op *op);
-void fib_ops_sort(struct fib_ops *ops);
 
 #endif

@@ -3,6 +3,7 @@
  * Changing the index: what a route makes of the cells that it covers. What a node is, and where its
  * memory comes from, is in index_nodes.c.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "index.h"
@@ -69,6 +70,16 @@ static void release_below(struct painting *w, const uint32_t cells[INDEX_SLOTS])
 	}
 }
 
+static uint32_t make(struct painting *w, const uint32_t cells[INDEX_SLOTS])
+{
+	uint32_t made = index_make(w->x, w->table, cells);
+
+	if (made != INDEX_ASK)
+		return made;
+	release_below(w, cells);
+	return give_up(w);
+}
+
 /* What the node is to become, whose cells were `was` and are `now`. */
 static uint32_t renew(struct painting *w, uint32_t cell, const uint32_t was[INDEX_SLOTS],
 		      const uint32_t now[INDEX_SLOTS])
@@ -81,11 +92,7 @@ static uint32_t renew(struct painting *w, uint32_t cell, const uint32_t was[INDE
 	w->changed = true;
 	if (node && index_store(w->x, cell, now))
 		return cell;
-	made = index_make(w->x, w->table, now);
-	if (made == INDEX_ASK) {
-		release_below(w, now);
-		give_up(w);
-	}
+	made = make(w, now);
 	if (node)
 		index_release(w->x, w->table, cell);
 	return made;
@@ -236,6 +243,87 @@ bool index_delete(struct index *x, uint32_t table, const struct prefix *p,
 
 	w.leaf = around ? index_leaf(around) : INDEX_NONE;
 	return change(&w, table);
+}
+
+/* ---- filling ---- */
+
+/* Cells that are being made, of the addresses in `at`. */
+struct level {
+	struct prefix at;
+	uint32_t cells[INDEX_SLOTS];
+};
+
+/* Of one family at a time: the root's cells, and of each level those of the last route's node. */
+struct index_filling {
+	struct index *x;
+	uint32_t number; /* of the table's IPv4 root */
+	size_t depth;
+	struct level levels[PREFIX_MAX_LEN / INDEX_BITS];
+};
+
+struct index_filling *index_fill_begin(struct index *x, uint32_t table)
+{
+	uint32_t number = INDEX_ROOT(table, false);
+	struct index_filling *f;
+
+	if (table >= MAX_TABLES || x->roots[number] != INDEX_NONE ||
+	    x->roots[number + 1] != INDEX_NONE)
+		return NULL;
+	f = calloc(1, sizeof(*f));
+	if (f)
+		*f = (struct index_filling){ .x = x, .number = number };
+	return f;
+}
+
+static void open_level(struct index_filling *f, const struct prefix *p)
+{
+	struct level *l = &f->levels[f->depth];
+	uint32_t above = INDEX_NONE;
+
+	if (f->depth)
+		above = f->levels[f->depth - 1].cells[p->address.bytes[f->depth - 1]];
+	l->at = prefix_of(&p->address, (unsigned)f->depth * INDEX_BITS);
+	for (unsigned i = 0; i < INDEX_SLOTS; i++)
+		l->cells[i] = above;
+	f->depth++;
+}
+
+static void close_level(struct index_filling *f)
+{
+	struct level *l = &f->levels[--f->depth];
+	uint32_t number = f->number + (l->at.address.family == AF_INET6), cell;
+	struct painting w = { .x = f->x, .table = &f->x->tables[number] };
+
+	cell = make(&w, l->cells);
+	if (f->depth) {
+		l[-1].cells[l->at.address.bytes[f->depth - 1]] = cell;
+		return;
+	}
+	put_root(&w, &f->x->roots[number], cell);
+	if (w.table->lines >= INDEX_WIDE_FROM)
+		widen(&w, &f->x->roots[number]);
+}
+
+void index_fill_add(struct index_filling *f, const struct prefix *p, const struct route *value)
+{
+	uint32_t leaf = index_leaf(value), first;
+	unsigned depth;
+
+	while (f->depth && !prefix_contains(&f->levels[f->depth - 1].at, p))
+		close_level(f);
+	while (!f->depth || p->len > f->depth * INDEX_BITS)
+		open_level(f, p);
+	depth = (unsigned)f->depth - 1;
+	first = p->address.bytes[depth];
+	for (uint32_t i = 0; i < span(p->len, depth * INDEX_BITS, INDEX_BITS); i++)
+		f->levels[depth].cells[first + i] = leaf;
+}
+
+void index_fill_end(struct index_filling *f)
+{
+	while (f->depth)
+		close_level(f);
+	free(f);
 }
 
 /* ---- reading ---- */

@@ -101,6 +101,16 @@ bool index_set(struct index *x, uint32_t table, const struct prefix *p, const st
 bool index_delete(struct index *x, uint32_t table, const struct prefix *p,
 		  const struct route *around);
 
+/*
+ * A table that has no routes gets many, at the cost of the nodes that come of them: add() in the
+ * order of prefix_compare(), IPv4 first; readers see none of a family's before all of them. NULL:
+ * the index has something of the table, or no memory for this; index_set() does it.
+ */
+struct index_filling;
+struct index_filling *index_fill_begin(struct index *x, uint32_t table);
+void index_fill_add(struct index_filling *f, const struct prefix *p, const struct route *value);
+void index_fill_end(struct index_filling *f);
+
 /* The leaf for an address (or INDEX_ASK), as the programs find it. */
 uint32_t index_lookup(const struct index *x, uint32_t table, const struct address *a);
 uint32_t index_leaf(const struct route *value);

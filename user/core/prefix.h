@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PREFIX_STRLEN 64
+#define PREFIX_STRLEN  64
+#define PREFIX_MAX_LEN 128
 
 /* An address: family is AF_INET or AF_INET6 (0: none); bytes in network order, IPv4 in bytes[0..3],
  * the rest zero. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What a rib answers: which of the candidates serves a block, and through what. */
-#include <stdlib.h>
+#include <string.h>
 #include "rib_internal.h"
 
 bool candidate_visible(const struct rib *r, const struct candidate *c, enum view view)
@@ -52,25 +52,24 @@ bool rib_entry_usable(const struct rib *r, const struct rib_entry *e, enum view 
 	return rib_entry_best(r, e, view, p);
 }
 
-static int by_tunnel(const void *x, const void *y)
+/* One more, at its place; nothing when it is there or the set is full. */
+static void add_member(struct member_set *set, struct member m)
 {
-	const struct member *a = x, *b = y;
+	size_t at = set->count;
 
-	return a->tunnel - b->tunnel;
+	while (at && set->members[at - 1].tunnel > m.tunnel)
+		at--;
+	if (set->count == MAX_MEMBERS || (at && set->members[at - 1].tunnel == m.tunnel))
+		return;
+	memmove(&set->members[at + 1], &set->members[at], (set->count - at) * sizeof(m));
+	set->members[at] = m;
+	set->count++;
 }
 
-/* Union of two sets, as far as there is room. */
 static void add_members(struct member_set *set, const struct member_set *more)
 {
-	for (size_t i = 0; i < more->count; i++) {
-		bool there = false;
-
-		for (size_t k = 0; k < set->count; k++)
-			there |= set->members[k].tunnel == more->members[i].tunnel;
-		if (!there && set->count < MAX_MEMBERS)
-			set->members[set->count++] = more->members[i];
-	}
-	qsort(set->members, set->count, sizeof(set->members[0]), by_tunnel);
+	for (size_t i = 0; i < more->count; i++)
+		add_member(set, more->members[i]);
 }
 
 struct fib_answer rib_connection_answer(const struct rib *r, size_t connection,

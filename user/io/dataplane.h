@@ -15,6 +15,7 @@
 #include "../core/prefix.h"
 
 struct dataplane;
+struct index_filling;
 
 struct dataplane_options {
 	const char *pin_dir; /* default /sys/fs/bpf/espalier; created; must lie on a bpffs */
@@ -68,8 +69,29 @@ int dataplane_set_route(struct dataplane *d, uint32_t table, const struct prefix
 			const struct route *value);
 int dataplane_delete_route(struct dataplane *d, uint32_t table, const struct prefix *p);
 /*
- * The index in front of the tries (core/index.h) follows the two by itself. For audits: whether it
- * shows a route that the trie has (false: it did not, and does now); each leaf of it
+ * A table that has none gets many. Into the trie, in this order and with few system calls: *done
+ * says how many of them, all where 0 is returned. Then into the index: each, or each of those that
+ * the trie has, in the order of prefix_compare(), between begin() and end(). Until end() packets
+ * may still find what they found before.
+ */
+struct dataplane_route {
+	struct prefix prefix;
+	struct route value;
+};
+int dataplane_load_routes(struct dataplane *d, uint32_t table, const struct dataplane_route *list,
+			  size_t count, size_t *done);
+struct dataplane_filling {
+	struct dataplane *dataplane;
+	uint32_t table;
+	struct index_filling *filling; /* NULL: one by one */
+};
+void dataplane_fill_begin(struct dataplane *d, uint32_t table, struct dataplane_filling *out);
+void dataplane_fill_add(struct dataplane_filling *f, const struct prefix *p,
+			const struct route *value);
+void dataplane_fill_end(struct dataplane_filling *f);
+/*
+ * The index in front of the tries (core/index.h) follows set and delete by itself. For audits:
+ * whether it shows a route that the trie has (false: it did not, and does now); each leaf of it
  * (index_walk()); built anew from the tries, beside the present one; and likewise if some addresses
  * were left to the tries for want of memory and there is some now.
  */

@@ -222,6 +222,26 @@ void dataplane_index_delete(struct dataplane *d, uint32_t table, const struct pr
 	index_delete(&d->index, table, p, found ? &around : NULL);
 }
 
+void dataplane_fill_begin(struct dataplane *d, uint32_t table, struct dataplane_filling *out)
+{
+	*out = (struct dataplane_filling){ d, table, index_fill_begin(&d->index, table) };
+}
+
+void dataplane_fill_add(struct dataplane_filling *f, const struct prefix *p,
+			const struct route *value)
+{
+	if (f->filling)
+		index_fill_add(f->filling, p, value);
+	else
+		index_set(&f->dataplane->index, f->table, p, value);
+}
+
+void dataplane_fill_end(struct dataplane_filling *f)
+{
+	if (f->filling)
+		index_fill_end(f->filling);
+}
+
 bool dataplane_check_route(struct dataplane *d, uint32_t table, const struct prefix *p,
 			   const struct route *value)
 {

@@ -61,19 +61,88 @@ static struct route_key_v6 key_v6(uint32_t table, const struct prefix *p)
 	return key;
 }
 
-int dataplane_set_route(struct dataplane *d, uint32_t table, const struct prefix *p,
-			const struct route *value)
+/* Into the trie alone. */
+static int put_route(struct dataplane *d, uint32_t table, const struct prefix *p,
+		     const struct route *value)
 {
 	struct route_key_v6 v6 = key_v6(table, p);
 	struct route_key_v4 v4 = key_v4(table, p);
-	int err;
 
 	if (p->address.family == AF_INET6)
-		err = update(d->object->maps.routes_v6, &v6, value);
-	else
-		err = update(d->object->maps.routes_v4, &v4, value);
+		return update(d->object->maps.routes_v6, &v6, value);
+	return update(d->object->maps.routes_v4, &v4, value);
+}
+
+int dataplane_set_route(struct dataplane *d, uint32_t table, const struct prefix *p,
+			const struct route *value)
+{
+	int err = put_route(d, table, p, value);
+
 	if (!err)
 		dataplane_index_set(d, table, p, value);
+	return err;
+}
+
+/* A piece of a walk, or of a load; the kernel has keys and values side by side. */
+struct batch {
+	union {
+		struct route_key_v4 v4[DATAPLANE_WALK_PIECE];
+		struct route_key_v6 v6[DATAPLANE_WALK_PIECE];
+	} keys;
+	struct route values[DATAPLANE_WALK_PIECE];
+	uint32_t count;
+};
+
+/* The first of them, as many as are of one family and fit. */
+static void fill_batch(uint32_t table, const struct dataplane_route *list, size_t count,
+		       struct batch *b)
+{
+	uint8_t family = list->prefix.address.family;
+
+	for (b->count = 0; b->count < count && b->count < DATAPLANE_WALK_PIECE; b->count++) {
+		const struct dataplane_route *r = &list[b->count];
+
+		if (r->prefix.address.family != family)
+			break;
+		if (family == AF_INET6)
+			b->keys.v6[b->count] = key_v6(table, &r->prefix);
+		else
+			b->keys.v4[b->count] = key_v4(table, &r->prefix);
+		b->values[b->count] = r->value;
+	}
+}
+
+/* Where the kernel does not know the request, or could not carry it out, one by one: to set a route
+ * again changes nothing, and memory may be had by now. */
+static int load_batch(struct dataplane *d, uint32_t table, const struct dataplane_route *list,
+		      const struct batch *b, size_t *done)
+{
+	bool v6 = list->prefix.address.family == AF_INET6;
+	const struct bpf_map *map = v6 ? d->object->maps.routes_v6 : d->object->maps.routes_v4;
+	uint32_t count = b->count;
+	int err = 0;
+
+	if (!bpf_map_update_batch(bpf_map__fd(map), &b->keys, b->values, &count, NULL)) {
+		*done += b->count;
+		return 0;
+	}
+	for (uint32_t i = 0; !err && i < b->count; i++) {
+		err = put_route(d, table, &list[i].prefix, &list[i].value);
+		*done += !err;
+	}
+	return err;
+}
+
+int dataplane_load_routes(struct dataplane *d, uint32_t table, const struct dataplane_route *list,
+			  size_t count, size_t *done)
+{
+	struct batch b;
+	int err = 0;
+
+	for (*done = 0; !err && *done < count;) {
+		fill_batch(table, list + *done, count - *done, &b);
+		err = load_batch(d, table, list + *done, &b, done);
+	}
 	return err;
 }
 
@@ -204,16 +273,6 @@ int dataplane_each_name(struct dataplane *d, dataplane_name_fn fn, void *data)
 
 	return each_entry(d->object->maps.names, &key, &next, &value, visit_name, &w);
 }
-
-/* A piece of a walk; the kernel writes keys and values side by side. */
-struct batch {
-	union {
-		struct route_key_v4 v4[DATAPLANE_WALK_PIECE];
-		struct route_key_v6 v6[DATAPLANE_WALK_PIECE];
-	} keys;
-	struct route values[DATAPLANE_WALK_PIECE];
-	uint32_t count;
-};
 
 /* 0, or -ENOENT when this was the last one. */
 static int read_batch(struct dataplane *d, struct dataplane_walk *w, struct batch *b)
