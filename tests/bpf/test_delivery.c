@@ -267,6 +267,8 @@ static void a_tunnel_without_interface_passes_packets_to_the_kernel(void **state
 
 /* ---- attachment ---- */
 
+#define TCX_INGRESS ((enum bpf_attach_type)46) /* of linux/bpf.h since 6.6 */
+
 static int filter_of_somebody_else(bool attach)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)vpc0, .attach_point = BPF_TC_INGRESS);
@@ -275,6 +277,8 @@ static int filter_of_somebody_else(bool attach)
 
 	if (!attach)
 		return bpf_tc_query(&hook, &opts);
+	err = bpf_tc_hook_create(&hook);
+	assert_true(!err || err == -EEXIST);
 	opts.prog_fd = tag_pusher();
 	err = bpf_tc_attach(&hook, &opts);
 	close(opts.prog_fd);
@@ -422,17 +426,54 @@ static void a_link_of_a_deleted_device_blocks_the_next_one(void **state)
 	assert_int_equal(dataplane_detach(plane, index), 0);
 }
 
-static void teardown_leaves_something_behind(void **state)
+/* The first of the device's tc programs on ingress; 0: none. */
+static uint32_t tc_program(uint32_t ifindex)
+{
+	uint32_t ids[8] = { 0 }, count = 8;
+
+	assert_int_equal(bpf_prog_query((int)ifindex, TCX_INGRESS, 0, NULL, ids, &count), 0);
+	return ids[0];
+}
+
+static int our_filter(int prog_fd)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)vpc0, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 0xe5, .priority = 0xe5a);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 0xe5, .priority = 0xe5a, .prog_fd = prog_fd);
+	int err;
+
+	if (prog_fd <= 0)
+		return bpf_tc_query(&hook, &opts);
+	err = bpf_tc_hook_create(&hook);
+	assert_true(!err || err == -EEXIST);
+	return bpf_tc_attach(&hook, &opts);
+}
+
+/* Of a kernel without links for tc. Both would decide on each packet. */
+static void a_filter_of_a_former_kernel_makes_way(void **state)
+{
+	bool native;
+	int program = tag_pusher();
 
 	(void)state;
-	assert_int_equal(bpf_tc_query(&hook, &opts), 0); /* or the next query would prove nothing */
+	assert_int_equal(our_filter(program), 0);
+	close(program);
+	assert_int_equal(our_filter(0), 0);
+	assert_int_equal(dataplane_attach_device(plane, vpc0, DATAPLANE_XDP_OFF, &native), 0);
+	assert_int_not_equal(our_filter(0), 0);
+	assert_int_not_equal(tc_program(vpc0), 0);
+	assert_int_equal(dataplane_detached(plane, vpc0, false, false), 0);
+	assert_int_equal(dataplane_detach(plane, vpc0), 0);
+	assert_int_equal(dataplane_detached(plane, vpc0, false, false), DATAPLANE_TC);
+	sh("tc qdisc del dev vpc0 clsact");
+}
+
+static void teardown_leaves_something_behind(void **state)
+{
+	(void)state;
+	assert_int_not_equal(tc_program(vpc0), 0); /* or the next query would prove nothing */
 	assert_int_equal(dataplane_teardown(plane), 0);
 	assert_int_equal(xdp_program(vpc0), 0);
-	opts.prog_fd = opts.prog_id = opts.flags = 0;
-	assert_int_not_equal(bpf_tc_query(&hook, &opts), 0);
+	assert_int_equal(tc_program(vpc0), 0);
 	assert_int_equal(access(pins, F_OK), -1);
 	assert_int_equal(errno, ENOENT);
 	dataplane_close(plane);
@@ -625,6 +666,7 @@ int main(void)
 		XDP(xdp_off_leaves_the_former_program_on),
 		XDP(a_device_without_native_xdp_gets_generic_xdp),
 		XDP(a_link_of_a_deleted_device_blocks_the_next_one),
+		XDP(a_filter_of_a_former_kernel_makes_way),
 		XDP(teardown_leaves_something_behind),
 		XDP(what_was_written_is_not_what_is_read),
 		XDP(a_full_map_has_many_names),

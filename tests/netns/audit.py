@@ -270,14 +270,14 @@ def xdp_unpinned():
     passes(1101)
 
 
-def a_tc_filter_deleted():
-    run("tc filter delete dev tun101 ingress")
+def tc_detached_by_its_link():
+    run(f"bpftool link detach pinned {PINS}/tc_{ifindex('tun101')}")
     repairs("program", "missing", "^tc on tun101$")
     passes(1102)
 
 
-def clsact_taken_away():
-    run("tc qdisc delete dev eth1 clsact")
+def tc_unpinned():
+    os.unlink(f"{PINS}/tc_{ifindex('eth1')}")
     repairs("program", "missing", "^tc on eth1$")
     passes(1103)
 
@@ -459,7 +459,7 @@ STORIES = [
     an_index_cut_off_at_its_root, an_index_that_shows_more_than_the_routes, a_group_overwritten, a_liveness_word_pulled_down,
     a_dead_tunnels_liveness_word_raised, a_tunnel_of_the_map_sent_elsewhere, an_attachment_of_the_map_emptied,
     an_association_deleted, an_association_of_a_device_that_is_not_ours, a_name_forgotten, a_map_no_longer_pinned,
-    xdp_detached_by_its_link, xdp_unpinned, a_tc_filter_deleted, clsact_taken_away,
+    xdp_detached_by_its_link, xdp_unpinned, tc_detached_by_its_link, tc_unpinned,
     an_address_deleted_comes_back_at_once, a_route_deleted_from_each_table_of_the_kernel, a_route_changed_in_the_kernel,
     a_foreign_route_in_a_table_of_ours, a_rule_deleted_and_one_too_many, a_sysctl_changed,
     an_mtu_changed_comes_back_at_once, an_adopted_device_that_is_gone_is_an_alarm_until_it_is_back,

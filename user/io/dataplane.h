@@ -39,9 +39,10 @@ int dataplane_teardown(struct dataplane *d);
 /*
  * Attaches to an attachment's device: XDP (native driver mode only, never generic) if `xdp` asks
  * for it, and the tc program. Where programs of a former controller are attached they are replaced
- * atomically (bpf_link update, tc filter replace): never detached first. *native says whether XDP
- * is in use; XDP_AUTO falls back to tc alone (whatever the driver says), XDP_NATIVE fails with tc
- * attached. A device without link header (TUN) gets the tunnels' tc program and never XDP.
+ * atomically (bpf_link update; tc before Linux 6.6: filter replace): never detached first. *native
+ * says whether XDP is in use; XDP_AUTO falls back to tc alone (whatever the driver says),
+ * XDP_NATIVE fails with tc attached. A device without link header (TUN) gets the tunnels' tc
+ * program and never XDP.
  */
 enum dataplane_xdp { DATAPLANE_XDP_AUTO, DATAPLANE_XDP_NATIVE, DATAPLANE_XDP_OFF };
 int dataplane_attach_device(struct dataplane *d, uint32_t ifindex, enum dataplane_xdp xdp,

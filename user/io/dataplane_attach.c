@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Programs on devices. XDP is held by a bpf_link pinned as `xdp_IFINDEX`; tc programs by the
- * kernel's filters, which are found again by a handle and a priority that are ours alone.
+ * Programs on devices, each held by a bpf_link pinned as `xdp_IFINDEX` or `tc_IFINDEX`. Kernels
+ * before 6.6 have no links for tc (tcx): there a filter holds the program, which is found again by
+ * a handle and a priority that are ours alone. Not the filter everywhere, since its way through the
+ * classifier costs each packet some 40 ns.
  */
 #include "dataplane_internal.h"
 
@@ -17,41 +19,131 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#define XDP_LINK    "xdp_"
+/* Of linux/bpf.h since 6.6; Debian 12's is older. */
+#define TCX_INGRESS   ((enum bpf_attach_type)46)
+#define LINK_TYPE_TCX 11
+
 #define TC_HANDLE   0xe5
 #define TC_PRIORITY 0xe5a
 
-/* ---- detaching ---- */
+struct hook {
+	const char *pin; /* the link's, before the ifindex */
+	enum bpf_attach_type attach_type;
+	uint32_t link_type;
+	uint32_t flags;
+};
 
-/* A link outlives its device, but is then good for nothing. */
-static bool link_is_on(int fd, uint32_t ifindex)
+static const struct hook xdp_hook = { "xdp_", BPF_XDP, BPF_LINK_TYPE_XDP, XDP_FLAGS_DRV_MODE };
+static const struct hook tc_hook = { "tc_", TCX_INGRESS, LINK_TYPE_TCX, 0 };
+
+/* ---- links ---- */
+
+static int link_pin_name(const struct hook *hook, uint32_t ifindex, char name[32])
 {
-	struct bpf_link_info info = { 0 };
-	uint32_t len = sizeof(info);
-
-	return !bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_LINK_TYPE_XDP &&
-	       info.xdp.ifindex == ifindex;
+	return snprintf(name, 32, "%s%u", hook->pin, ifindex);
 }
 
-/* Without the pin the link would go too, but at a time of the kernel's choosing. */
-static int detach_xdp(struct dataplane *d, uint32_t ifindex)
+static int open_link(const struct dataplane *d, const struct hook *hook, uint32_t ifindex)
 {
 	char name[32], path[PATH_LEN];
-	int fd, err;
+	int err, fd;
 
-	snprintf(name, sizeof(name), XDP_LINK "%u", ifindex);
+	link_pin_name(hook, ifindex, name);
 	err = dataplane_pin_path(d, name, path);
 	if (err)
 		return err;
 	fd = bpf_obj_get(path);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The program that the link holds on the device; 0: none. A link outlives its device, but is then
+ * good for nothing. */
+static uint32_t link_program(const struct hook *hook, int fd, uint32_t ifindex)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	/* In `info`, tcx begins as xdp does: with the ifindex, 0 if detached. */
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.type != hook->link_type ||
+	    info.xdp.ifindex != ifindex)
+		return 0;
+	return info.prog_id;
+}
+
+/* Without the pin the link would go too, but at a time of the kernel's choosing. */
+static int detach_link(struct dataplane *d, const struct hook *hook, uint32_t ifindex)
+{
+	char name[32];
+	int fd = open_link(d, hook, ifindex), err = 0;
+
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	err = link_is_on(fd, ifindex) && bpf_link_detach(fd) ? -errno : 0;
+		return fd == -ENOENT ? 0 : fd;
+	if (link_program(hook, fd, ifindex) && bpf_link_detach(fd))
+		err = -errno;
 	close(fd);
+	link_pin_name(hook, ifindex, name);
 	return dataplane_first(err, dataplane_unpin(d, name));
 }
 
-static int detach_tc(uint32_t ifindex)
+/* -ENOENT: there is none that could be updated. */
+static int update_link(const struct dataplane *d, const struct hook *hook, int program,
+		       uint32_t ifindex)
+{
+	int fd = open_link(d, hook, ifindex), err = -ENOENT;
+
+	if (fd < 0)
+		return fd;
+	if (link_program(hook, fd, ifindex))
+		err = bpf_link_update(fd, program, NULL);
+	close(fd);
+	return err;
+}
+
+static int attach_link(struct dataplane *d, const struct hook *hook,
+		       const struct bpf_program *program, uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = hook->flags);
+	int err = update_link(d, hook, bpf_program__fd(program), ifindex), fd;
+	char name[32], path[PATH_LEN];
+
+	if (err != -ENOENT)
+		return err;
+	link_pin_name(hook, ifindex, name);
+	err = dataplane_first(dataplane_unpin(d, name), dataplane_pin_path(d, name, path));
+	if (err)
+		return err;
+	fd = bpf_link_create(bpf_program__fd(program), (int)ifindex, hook->attach_type, &opts);
+	if (fd < 0)
+		return fd;
+	err = bpf_obj_pin(fd, path) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+static uint32_t program_id(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len) ? 0 : info.id;
+}
+
+static bool link_is_attached(const struct dataplane *d, const struct hook *hook,
+			     const struct bpf_program *program, uint32_t ifindex)
+{
+	int fd = open_link(d, hook, ifindex);
+	uint32_t running;
+
+	if (fd < 0)
+		return false;
+	running = link_program(hook, fd, ifindex);
+	close(fd);
+	return running && running == program_id(program);
+}
+
+/* ---- filters, on kernels without links for tc ---- */
+
+static int detach_filter(uint32_t ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
@@ -65,17 +157,7 @@ static int detach_tc(uint32_t ifindex)
 	return bpf_tc_detach(&hook, &opts);
 }
 
-/* XDP first: the other way round a decided packet would find nobody to deliver it. */
-int dataplane_detach(struct dataplane *d, uint32_t ifindex)
-{
-	int err = detach_xdp(d, ifindex);
-
-	return dataplane_first(err, detach_tc(ifindex));
-}
-
-/* ---- attaching ---- */
-
-static int attach_tc(const struct bpf_program *program, uint32_t ifindex)
+static int attach_filter(const struct bpf_program *program, uint32_t ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY,
@@ -87,39 +169,47 @@ static int attach_tc(const struct bpf_program *program, uint32_t ifindex)
 	return bpf_tc_attach(&hook, &opts);
 }
 
-static int update_xdp(const char *path, int program, uint32_t ifindex)
+static bool filter_is_attached(const struct bpf_program *program, uint32_t ifindex)
 {
-	int fd = bpf_obj_get(path), err = -ENOENT;
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
 
-	if (fd < 0)
-		return -errno;
-	if (link_is_on(fd, ifindex))
-		err = bpf_link_update(fd, program, NULL);
-	else if (unlink(path))
-		err = -errno;
-	close(fd);
-	return err;
+	return !bpf_tc_query(&hook, &opts) && opts.prog_id == program_id(program);
 }
 
-static int attach_xdp(struct dataplane *d, uint32_t ifindex)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
-	int program = bpf_program__fd(d->object->progs.xdp_steer), fd, err;
-	char name[32], path[PATH_LEN];
+/* ---- tc, XDP ---- */
 
-	snprintf(name, sizeof(name), XDP_LINK "%u", ifindex);
-	err = dataplane_pin_path(d, name, path);
-	if (err)
-		return err;
-	err = update_xdp(path, program, ifindex);
-	if (err != -ENOENT)
-		return err;
-	fd = bpf_link_create(program, (int)ifindex, BPF_XDP, &opts);
-	if (fd < 0)
-		return fd;
-	err = bpf_obj_pin(fd, path) ? -errno : 0;
-	close(fd);
-	return err;
+/* A filter that a controller of ours left there before the kernel had links for tc would be asked,
+ * too. */
+static int attach_tc(struct dataplane *d, const struct bpf_program *program, uint32_t ifindex)
+{
+	int err = attach_link(d, &tc_hook, program, ifindex);
+
+	if (err == -EINVAL)
+		return attach_filter(program, ifindex);
+	return dataplane_first(err, detach_filter(ifindex));
+}
+
+static int detach_tc(struct dataplane *d, uint32_t ifindex)
+{
+	int err = detach_link(d, &tc_hook, ifindex);
+
+	return dataplane_first(err, detach_filter(ifindex));
+}
+
+static bool tc_is_attached(const struct dataplane *d, const struct bpf_program *program,
+			   uint32_t ifindex)
+{
+	return link_is_attached(d, &tc_hook, program, ifindex) ||
+	       filter_is_attached(program, ifindex);
+}
+
+/* XDP first: the other way round a decided packet would find nobody to deliver it. */
+int dataplane_detach(struct dataplane *d, uint32_t ifindex)
+{
+	int err = detach_link(d, &xdp_hook, ifindex);
+
+	return dataplane_first(err, detach_tc(d, ifindex));
 }
 
 static int device_type(uint32_t ifindex, unsigned short *type)
@@ -156,58 +246,22 @@ int dataplane_attach_device(struct dataplane *d, uint32_t ifindex, enum dataplan
 	if (err)
 		return err;
 	ethernet = type == ARPHRD_ETHER;
-	err = attach_tc(tc_program(d, ethernet), ifindex);
+	err = attach_tc(d, tc_program(d, ethernet), ifindex);
 	if (err)
 		return err;
 	if (xdp == DATAPLANE_XDP_OFF)
-		err = detach_xdp(d, ifindex);
+		err = detach_link(d, &xdp_hook, ifindex);
+	else if (ethernet)
+		err = attach_link(d, &xdp_hook, d->object->progs.xdp_steer, ifindex);
 	else
-		err = ethernet ? attach_xdp(d, ifindex) : -EOPNOTSUPP;
+		err = -EOPNOTSUPP;
 	*native = xdp != DATAPLANE_XDP_OFF && !err;
 	return xdp == DATAPLANE_XDP_AUTO ? 0 : err;
 }
 
 int dataplane_attach_tunnel(struct dataplane *d, uint32_t ifindex)
 {
-	return attach_tc(tc_program(d, false), ifindex);
-}
-
-/* ---- what is attached ---- */
-
-static uint32_t program_id(const struct bpf_program *program)
-{
-	struct bpf_prog_info info = { 0 };
-	uint32_t len = sizeof(info);
-
-	return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len) ? 0 : info.id;
-}
-
-static bool tc_is_attached(const struct bpf_program *program, uint32_t ifindex)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
-
-	return !bpf_tc_query(&hook, &opts) && opts.prog_id == program_id(program);
-}
-
-/* The link leads to the device, and the device to our program. */
-static bool xdp_is_attached(const struct dataplane *d, uint32_t ifindex)
-{
-	uint32_t running = 0;
-	char name[32], path[PATH_LEN];
-	bool ours;
-	int fd;
-
-	snprintf(name, sizeof(name), XDP_LINK "%u", ifindex);
-	if (dataplane_pin_path(d, name, path))
-		return false;
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return false;
-	ours = link_is_on(fd, ifindex);
-	close(fd);
-	return ours && !bpf_xdp_query_id((int)ifindex, XDP_FLAGS_DRV_MODE, &running) &&
-	       running == program_id(d->object->progs.xdp_steer);
+	return attach_tc(d, tc_program(d, false), ifindex);
 }
 
 unsigned dataplane_detached(const struct dataplane *d, uint32_t ifindex, bool tunnel, bool native)
@@ -217,9 +271,9 @@ unsigned dataplane_detached(const struct dataplane *d, uint32_t ifindex, bool tu
 
 	if (!tunnel && device_type(ifindex, &type))
 		return 0;
-	if (!tc_is_attached(tc_program(d, type == ARPHRD_ETHER), ifindex))
+	if (!tc_is_attached(d, tc_program(d, type == ARPHRD_ETHER), ifindex))
 		gone |= DATAPLANE_TC;
-	if (native && !xdp_is_attached(d, ifindex))
+	if (native && !link_is_attached(d, &xdp_hook, d->object->progs.xdp_steer, ifindex))
 		gone |= DATAPLANE_XDP;
 	return gone;
 }

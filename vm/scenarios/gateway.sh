@@ -262,14 +262,12 @@ daemon_dead_and_tunnels_down_nothing_leaves() {
 }
 
 detach_programs() {
-	local device
-	in_ns gateway rm -rf "$espalier_pins"/link* "$espalier_pins"/xdp* 2>/dev/null || true
-	in_ns gateway ip link set eth1 xdp off || true
-	for device in eth1 xfrm101 xfrm102; do
-		in_ns gateway tc qdisc del dev "$device" clsact 2>/dev/null || true
+	local link
+	for link in "$espalier_pins"/{xdp,tc}_*; do
+		bpftool link detach pinned "$link"
 	done
 	not sh -c "nsenter --net=/run/netns/gateway ip link show eth1 | grep -q xdp"
-	not sh -c "nsenter --net=/run/netns/gateway tc filter show dev eth1 ingress | grep -q bpf"
+	[ "$(in_ns gateway bpftool -j net show | jq '[.[].tc[]] | length')" = 0 ]
 }
 
 programs_detached_the_slow_path_carries() {
@@ -297,7 +295,7 @@ remains() {
 	in_ns gateway ip -6 rule show | grep 'proto 77' || true
 	in_ns gateway ip route show table all proto 77
 	in_ns gateway ip -6 route show table all proto 77
-	in_ns gateway tc filter show dev eth1 ingress
+	in_ns gateway bpftool -j net show | jq -r '.[].tc[].name'
 }
 
 cleanup_leaves_nothing() {
