@@ -9,7 +9,8 @@
  *   another gateway looks at it. So a decision carries the cookie of the gateway that made it.
  * - If a packet socket listens on the device, tc sees a clone. A tc program that writes to packets
  *   directly then gets an un-cloned copy without metadata (kernels up to 6.18 at least), and would
- *   decide, and decrement the TTL, a second time. So the tc programs write by helpers only.
+ *   decide, and decrement the TTL, a second time. So a tc program behind XDP writes by helpers
+ * only.
  * - XDP does not see a VLAN tag that the driver (or veth) keeps beside the frame. So the decision
  *   names the tag that it was made for, and tc compares.
  */

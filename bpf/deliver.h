@@ -104,9 +104,10 @@ static __always_inline int to_neighbour(struct __sk_buff *skb, const struct parc
 }
 
 /*
- * Hop and padding where no XDP program did it. By helpers, not by direct writes: see decision.h.
- * The IPv4 store leaves the sum over the packet as it was; the hop limit has no checksum of its
- * own, so a checksum that the device took over the whole packet must follow.
+ * Hop and padding where no XDP program did it. By helpers if there is one in front: see decision.h;
+ * a direct write costs some 100 ns less. The IPv4 store leaves the sum over the packet as it was;
+ * the hop limit has no checksum of its own, so a checksum that the device took over the whole
+ * packet must follow, which is the helper's business.
  */
 static __always_inline int tc_rewrite(struct __sk_buff *skb, const struct packet *p)
 {
@@ -118,6 +119,11 @@ static __always_inline int tc_rewrite(struct __sk_buff *skb, const struct packet
 		if (bpf_skb_store_bytes(skb, p->l3 + __builtin_offsetof(struct ipv6hdr, hop_limit),
 					&hops, sizeof(hops), BPF_F_RECOMPUTE_CSUM))
 			return -1;
+	} else if (p->writable) {
+		struct iphdr *ip = p->ip;
+
+		ip->ttl--;
+		ip->check = checksum_after_hop(ip->check);
 	} else {
 		const struct iphdr *ip = p->ip;
 		struct {

@@ -4,7 +4,8 @@
  *
  *   xdp_steer      attachment's device   decides, rewrites, leaves the decision, passes up; or, to
  *                                        another attachment, sends itself
- *   tc_attachment  same device, ingress  reads the decision and delivers; decides itself if none
+ *   tc_decided     same device, ingress  reads the decision and delivers; decides itself if none
+ *   tc_attachment  the same without XDP  decides and delivers
  *   tc_tunnel      xfrm interface        the way back: decides and delivers (and attachments that
  *                                        have no link header either)
  *   explain        nowhere               decides, and says so in the packet (BPF_PROG_TEST_RUN)
@@ -167,11 +168,10 @@ static __always_inline int conclude(struct __sk_buff *skb, const struct packet *
 	return TC_ACT_UNSPEC;
 }
 
-/* Device without XDP, or a frame that XDP could not decide on. */
-static __always_inline int steer_attachment(struct __sk_buff *skb)
+static __always_inline int steer_attachment(struct __sk_buff *skb, bool behind_xdp)
 {
 	const struct association *a;
-	struct packet p = {};
+	struct packet p = { .writable = !behind_xdp };
 	struct steering s = {};
 	int reason;
 
@@ -190,19 +190,25 @@ static __always_inline int steer_attachment(struct __sk_buff *skb)
 }
 
 SEC("tc")
-int tc_attachment(struct __sk_buff *skb)
+int tc_decided(struct __sk_buff *skb)
 {
 	struct decision d;
 
 	if (decision_read(skb, &d))
 		return deliver_decided(skb, &d);
-	return steer_attachment(skb);
+	return steer_attachment(skb, true);
+}
+
+SEC("tc")
+int tc_attachment(struct __sk_buff *skb)
+{
+	return steer_attachment(skb, false);
 }
 
 SEC("tc")
 int tc_tunnel(struct __sk_buff *skb)
 {
-	struct packet p = {};
+	struct packet p = { .writable = true };
 	struct steering s = {};
 	const struct association *a = association_of(skb->ifindex, &p);
 	int reason;

@@ -7,8 +7,7 @@
  * Only the first buffer of a packet can be read directly. What lies inside the packet but beyond
  * that buffer gives SPLIT: XDP leaves such a packet to tc, tc pulls MAX_HEADERS in beforehand, and
  * what even then is split (long chains of extension headers) goes to the kernel. Nothing here
- * writes: in the tc programs even one direct write would make the kernel un-clone the packet before
- * the program runs, and that loses XDP's metadata (see decision.h).
+ * writes.
  */
 #ifndef ESPALIER_PARSE_H
 #define ESPALIER_PARSE_H
@@ -54,6 +53,8 @@ struct packet {
 	bool v6;
 	bool options;
 	bool fragment;
+	bool writable; /* tc: by direct writes, since no XDP program's metadata can be lost by them
+			*/
 };
 
 struct vlan_tag {

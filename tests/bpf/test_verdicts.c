@@ -619,12 +619,11 @@ static uint32_t tc_verdict(enum reason_kind kind)
 	return 0;
 }
 
-static void run_tc(const struct row *r, const struct frame *in)
+static void run_program(const struct bpf_program *program, const struct row *r,
+			const struct frame *in)
 {
 	static struct frame hop;
 	static struct outcome out;
-	const struct bpf_program *program =
-		r->from_tunnel ? world.object->progs.tc_tunnel : world.object->progs.tc_attachment;
 	struct tally before, expected = { 0 };
 	uint64_t bytes = bytes_of(r, in);
 
@@ -646,6 +645,16 @@ static void run_tc(const struct row *r, const struct frame *in)
 	if (r->from_tunnel)
 		count(&expected.tunnels[T1][DIRECTION_IN], bytes);
 	assert_counted(&before, &expected);
+}
+
+static void run_tc(const struct row *r, const struct frame *in)
+{
+	if (r->from_tunnel) {
+		run_program(world.object->progs.tc_tunnel, r, in);
+		return;
+	}
+	run_program(world.object->progs.tc_decided, r, in);
+	run_program(world.object->progs.tc_attachment, r, in);
 }
 
 static void run_explain(const struct row *r, const struct frame *in)

@@ -230,38 +230,47 @@ static int device_type(uint32_t ifindex, unsigned short *type)
 	return err;
 }
 
-static const struct bpf_program *tc_program(const struct dataplane *d, bool ethernet)
+static const struct bpf_program *tc_program(const struct dataplane *d, bool ethernet, bool native)
 {
-	return ethernet ? d->object->progs.tc_attachment : d->object->progs.tc_tunnel;
+	if (!ethernet)
+		return d->object->progs.tc_tunnel;
+	return native ? d->object->progs.tc_decided : d->object->progs.tc_attachment;
 }
 
-/* tc before XDP: from its first packet on XDP leaves decisions that tc must deliver. */
+static int switch_xdp(struct dataplane *d, uint32_t ifindex, bool ethernet, enum dataplane_xdp xdp)
+{
+	if (xdp == DATAPLANE_XDP_OFF)
+		return detach_link(d, &xdp_hook, ifindex);
+	if (!ethernet)
+		return -EOPNOTSUPP;
+	return attach_link(d, &xdp_hook, d->object->progs.xdp_steer, ifindex);
+}
+
+/* tc before XDP: from its first packet on XDP leaves decisions that tc must deliver. The program
+ * that does without them comes when there are none. */
 int dataplane_attach_device(struct dataplane *d, uint32_t ifindex, enum dataplane_xdp xdp,
 			    bool *native)
 {
 	unsigned short type = 0;
 	bool ethernet;
-	int err = device_type(ifindex, &type);
+	int err = device_type(ifindex, &type), failed;
 
 	if (err)
 		return err;
 	ethernet = type == ARPHRD_ETHER;
-	err = attach_tc(d, tc_program(d, ethernet), ifindex);
+	err = attach_tc(d, tc_program(d, ethernet, true), ifindex);
 	if (err)
 		return err;
-	if (xdp == DATAPLANE_XDP_OFF)
-		err = detach_link(d, &xdp_hook, ifindex);
-	else if (ethernet)
-		err = attach_link(d, &xdp_hook, d->object->progs.xdp_steer, ifindex);
-	else
-		err = -EOPNOTSUPP;
-	*native = xdp != DATAPLANE_XDP_OFF && !err;
-	return xdp == DATAPLANE_XDP_AUTO ? 0 : err;
+	failed = switch_xdp(d, ifindex, ethernet, xdp);
+	*native = xdp != DATAPLANE_XDP_OFF && !failed;
+	if (ethernet && !*native)
+		err = attach_tc(d, tc_program(d, ethernet, false), ifindex);
+	return xdp == DATAPLANE_XDP_AUTO ? err : dataplane_first(failed, err);
 }
 
 int dataplane_attach_tunnel(struct dataplane *d, uint32_t ifindex)
 {
-	return attach_tc(d, tc_program(d, false), ifindex);
+	return attach_tc(d, tc_program(d, false, false), ifindex);
 }
 
 unsigned dataplane_detached(const struct dataplane *d, uint32_t ifindex, bool tunnel, bool native)
@@ -271,7 +280,7 @@ unsigned dataplane_detached(const struct dataplane *d, uint32_t ifindex, bool tu
 
 	if (!tunnel && device_type(ifindex, &type))
 		return 0;
-	if (!tc_is_attached(d, tc_program(d, type == ARPHRD_ETHER), ifindex))
+	if (!tc_is_attached(d, tc_program(d, type == ARPHRD_ETHER, native), ifindex))
 		gone |= DATAPLANE_TC;
 	if (native && !link_is_attached(d, &xdp_hook, d->object->progs.xdp_steer, ifindex))
 		gone |= DATAPLANE_XDP;
