@@ -10,8 +10,7 @@ int groups_init(struct groups *g, size_t limit)
 
 	if (!list)
 		return -ENOMEM;
-	g->list = list;
-	g->limit = limit;
+	*g = (struct groups){ .list = list, .limit = limit };
 	return 0;
 }
 
