@@ -235,6 +235,17 @@ static int follow_change(struct gateway *g)
 	return err ? err : route_err ? route_err : host_err;
 }
 
+static void sentry_alarm(struct gateway *g)
+{
+	int failure = sentry_failure(g->sentry);
+
+	if (failure)
+		gateway_alarm(g,
+			      "the sentry has ended (%s): until espalierd is restarted, a tunnel "
+			      "that falls waits for the controller",
+			      strerror(-failure));
+}
+
 int gateway_update(struct gateway *g)
 {
 	int err;
@@ -251,6 +262,7 @@ int gateway_update(struct gateway *g)
 	checks_alarm(g);
 	forecasts_alarm(g);
 	audit_alarm(g);
+	sentry_alarm(g);
 	end_alarms(g);
 	monitor_settled(g);
 	return err;
@@ -311,6 +323,16 @@ static int on_host_fd(sd_event_source *source, int fd, uint32_t events, void *da
 	if (err)
 		gateway_log(LOG_ERR, "cannot follow links and addresses: %s", strerror(-err));
 	return err;
+}
+
+/* ---- events: the sentry ---- */
+
+static int on_sentry_ended(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	(void)fd;
+	(void)events;
+	gateway_request_update(data, 0); /* for the alarm */
+	return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 }
 
 /* ---- start ---- */
@@ -386,6 +408,9 @@ static int add_events(struct gateway *g)
 
 	if (err >= 0)
 		err = gateway_add_io(g, host_fd(g->host), on_host_fd, SD_EVENT_PRIORITY_NORMAL);
+	if (err >= 0)
+		err = gateway_add_io(g, sentry_ended_fd(g->sentry), on_sentry_ended,
+				     SD_EVENT_PRIORITY_NORMAL);
 	return err < 0 ? err : 0;
 }
 

@@ -17,7 +17,8 @@
 
 struct sentry {
 	struct dataplane *dataplane;
-	int stop; /* readable: the thread is to end */
+	int stop;  /* readable: the thread is to end */
+	int ended; /* readable: it has ended by itself */
 	pthread_t thread;
 	bool running;
 
@@ -26,7 +27,7 @@ struct sentry {
 	struct phase2 *phase2;
 	bool wanted[MAX_TUNNELS]; /* by the controller */
 	_Atomic bool stale;	  /* SAs could not be read: to be tried again */
-	bool blind;		  /* the socket is lost: the controller's word alone counts */
+	_Atomic int failure;	  /* of the socket: the controller's word alone counts */
 };
 
 static uint64_t monotonic(void)
@@ -43,7 +44,7 @@ static bool seen_up(const struct sentry *s, uint32_t tunnel)
 {
 	const struct phase2_state *state = phase2_state(s->phase2, tunnel);
 
-	return s->blind || (state && state->up);
+	return s->failure || (state && state->up);
 }
 
 /* A tunnel that was never up has no word to lose: one of a former controller may stand there. */
@@ -91,9 +92,9 @@ static bool await_messages(const struct sentry *s)
 
 static void give_up(struct sentry *s, int err)
 {
-	gateway_log(LOG_ERR, "the sentry ends, tunnels that fall wait for the controller: %s",
-		    strerror(-err));
-	s->blind = true;
+	gateway_log(LOG_ERR, "the sentry ends: %s", strerror(-err));
+	s->failure = err;
+	eventfd_write(s->ended, 1);
 }
 
 static void *keep_watch(void *data)
@@ -164,7 +165,8 @@ static int open_parts(struct sentry *s, const struct xfrm_options *options, cons
 	int err;
 
 	s->stop = eventfd(0, EFD_CLOEXEC);
-	if (s->stop < 0)
+	s->ended = eventfd(0, EFD_CLOEXEC);
+	if (s->stop < 0 || s->ended < 0)
 		return -errno;
 	err = phase2_new(&s->phase2);
 	if (!err)
@@ -182,7 +184,7 @@ int sentry_open(struct dataplane *d, const struct xfrm_options *options, struct 
 	if (!s)
 		return -ENOMEM;
 	s->dataplane = d;
-	s->stop = -1;
+	s->stop = s->ended = -1;
 	err = make_lock(&s->lock);
 	if (err) {
 		free(s);
@@ -208,6 +210,8 @@ void sentry_close(struct sentry *s)
 	phase2_free(s->phase2);
 	if (s->stop >= 0)
 		close(s->stop);
+	if (s->ended >= 0)
+		close(s->ended);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -240,6 +244,16 @@ void sentry_set_live(struct sentry *s, uint32_t tunnel, bool live)
 	s->wanted[tunnel] = live;
 	dataplane_set_live(s->dataplane, tunnel, live && seen_up(s, tunnel));
 	pthread_mutex_unlock(&s->lock);
+}
+
+int sentry_ended_fd(const struct sentry *s)
+{
+	return s->ended;
+}
+
+int sentry_failure(const struct sentry *s)
+{
+	return s->failure;
 }
 
 int sentry_resync(struct sentry *s)

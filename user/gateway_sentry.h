@@ -44,6 +44,11 @@ void sentry_unwatch(struct sentry *s, uint32_t tunnel);
  * unless the tunnel falls. Tunnel ids are those of the liveness map. */
 void sentry_set_live(struct sentry *s, uint32_t tunnel, bool live);
 
+/* Why it has ended by itself, as -errno, or 0: it is at work. The descriptor is readable once it
+ * has ended. From then on a tunnel that falls waits for the controller. */
+int sentry_failure(const struct sentry *s);
+int sentry_ended_fd(const struct sentry *s);
+
 /* Reads all SAs and policies from the kernel: at the start, and as an audit. 0 or -errno: then what
  * was known stays. */
 int sentry_resync(struct sentry *s);

@@ -2,10 +2,12 @@
 """
 A tunnel that falls while the daemon has its hands full, on the ground of gateway.py: the liveness word does not wait.
 """
+import errno
 import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ import gateway as ground
 from gateway import (BUILD, CONFIG, PINS, REPLAY, SOCKET, STATE, Gateway, run, wait_for)
 
 ROUTES = 100_000
+NLMSG_ERROR = 2
 GENEROUS_US = 50_000  # a machine with other things to do; make bench-failover says what it takes
 TUNNEL = "one,101,198.51.100.1,203.0.113.10,0x102"
 
@@ -166,11 +169,24 @@ def a_restart_leaves_a_dead_tunnel_before_it_decides_on_100_000_routes():
     assert min(parts) <= 0.75, parts
 
 
+def a_sentry_that_has_ended_is_an_alarm():
+    """Its socket fails, the controller's does not: falls are still followed, by the controller."""
+    assert G.cli("status")["alarms"] == []
+    error = struct.pack("=IHHII i IHHII", 36, NLMSG_ERROR, 0, 0, 0, -errno.EIO, 16, 0, 0, 0, 0)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.sendto(error, f"{REPLAY}.2")
+    wait_for("the alarm", lambda: any("sentry has ended (Input/output error)" in a for a in G.cli("status")["alarms"]))
+    down(1)
+    wait_for("the fall is followed", lambda: word("one") == 0 and not G.live(1))
+    up(1)
+    wait_for("the return, too", lambda: word("one") == 1 and G.live(1))
+
+
 STORIES = [
     the_sentry_has_no_more_privileges_than_the_controller, during_an_apply_of_100_000_routes_a_fall_does_not_wait,
     during_a_withdrawal_of_100_000_routes_a_fall_does_not_wait,
     a_tunnel_that_the_controller_does_not_want_stays_out_of_use, messages_that_were_lost_are_made_good,
-    a_restart_leaves_a_dead_tunnel_before_it_decides_on_100_000_routes,
+    a_restart_leaves_a_dead_tunnel_before_it_decides_on_100_000_routes, a_sentry_that_has_ended_is_an_alarm,
 ]
 
 
