@@ -19,6 +19,7 @@
 #include <time.h>
 #include <systemd/sd-daemon.h>
 #include "gateway_change.h"
+#include "gateway_drain.h"
 #include "io/configfile.h"
 #include "core/rules.h"
 #include "wire/config_emit.h"
@@ -190,6 +191,8 @@ static void forget_former(struct change *c)
 	c->timer = sd_event_source_disable_unref(c->timer);
 	config_free(&c->former);
 	word_free(&c->former_word);
+	json_decref(c->former_drains);
+	c->former_drains = NULL;
 }
 
 void change_free(struct gateway *g)
@@ -266,6 +269,7 @@ static int restore(struct gateway *g, const char *because)
 	word_free(&c->word);
 	c->word = c->former_word;
 	c->former_word = (struct word){ 0 };
+	draining_resume(g, c->former_drains);
 	forget_former(c);
 	gateway_log(LOG_NOTICE, "rolled back: %s", because);
 	monitor_configuration(g, "rolled back", "%s", because);
@@ -312,6 +316,8 @@ static int take(struct gateway *g, struct config *next, struct word *word, uint6
 	int err;
 
 	monitor_because(g, "%s applied", file);
+	json_decref(c->former_drains);
+	c->former_drains = confirm_s ? draining_state(g) : NULL;
 	err = gateway_install(g, next, why, CAUSE_LEN);
 	if (err)
 		return err;

@@ -41,6 +41,7 @@ struct change {
 	uint64_t deadline_ns;
 	struct config former;
 	struct word former_word;
+	json_t *former_drains;
 
 	char cause[CAUSE_LEN]; /* of the update that is due, for the monitor */
 	size_t told;	       /* routes in this update */

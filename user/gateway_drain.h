@@ -33,6 +33,9 @@ void draining_free(struct gateway *g);
 void draining_restore(struct gateway *g, const json_t *list);
 /* The list for the state file. */
 json_t *draining_state(const struct gateway *g);
+/* The configuration of when this daemon made `list` is back: drains of tunnels that were gone
+ * meanwhile go on. */
+void draining_resume(struct gateway *g, const json_t *list);
 
 /* Of a struct tunnel_view; context: the gateway. */
 uint64_t draining_order(uint32_t tunnel, const void *gateway);

@@ -58,7 +58,8 @@ static void begin(struct gateway *g, uint32_t id, const struct drained *when, ui
 	drain_begin(&d->drains, id, gateway_now(g) + left * NS_PER_MS, idle_ms * NS_PER_MS);
 }
 
-static void restore_one(struct gateway *g, const json_t *item)
+/* The tunnel that is drained now, or -1. */
+static int restore_one(struct gateway *g, const json_t *item)
 {
 	const char *name = json_string_value(json_object_get(item, "tunnel"));
 	struct drained when = {
@@ -70,10 +71,11 @@ static void restore_one(struct gateway *g, const json_t *item)
 	int connection = name ? config_find_tunnel(&g->config, name, &index) : -1;
 
 	if (connection < 0 || when.deadline_ms < when.begun_ms || !when.begun_ms)
-		return;
+		return -1;
 	if (idle_ms < 1000 || idle_ms > MAX_IDLE_S * 1000ull)
 		idle_ms = DEFAULT_IDLE_S * 1000ull;
 	begin(g, g->ids.tunnel[connection][index], &when, idle_ms);
+	return (int)g->ids.tunnel[connection][index];
 }
 
 /* The order in which they began says who carries on. */
@@ -98,6 +100,31 @@ void draining_restore(struct gateway *g, const json_t *list)
 			return;
 		restore_one(g, first);
 		done = least;
+	}
+}
+
+static bool is_drained(const struct gateway *g, const json_t *item)
+{
+	const char *name = json_string_value(json_object_get(item, "tunnel"));
+	size_t index;
+	int connection = name ? config_find_tunnel(&g->config, name, &index) : -1;
+
+	return connection >= 0 && g->draining->drains.list[g->ids.tunnel[connection][index]].order;
+}
+
+/* With its old place among them: nobody else had it meanwhile. */
+void draining_resume(struct gateway *g, const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *item = json_array_get(list, i);
+		int id = is_drained(g, item) ? -1 : restore_one(g, item);
+
+		if (id < 0)
+			continue;
+		g->draining->drains.list[id].order =
+			(uint64_t)json_integer_value(json_object_get(item, "order"));
+		forwarding_refill(g, (uint32_t)id);
+		gateway_request_update(g, 0);
 	}
 }
 

@@ -295,6 +295,19 @@ def a_drain_is_its_tunnels_and_not_its_places():
     quiet(stream)
 
 
+def an_apply_that_is_rolled_back_takes_no_drain_along():
+    """Both are drained, the one that began first comes back last: it is still the one that carries on."""
+    drain("--idle", "60s", "--deadline", "1h", "two")
+    drain("--idle", "60s", "--deadline", "1h", "one")
+    assert shown("one")["state"] == "carries-on"
+    applied.apply(text().replace("name: two,", "name: zwei,"), "--confirm", "600")
+    assert not shown("zwei") and shown("one")["state"] != "carries-on"
+    call("rollback")
+    wait_for("two is drained again", lambda: shown("two") and shown("two")["state"] != "carries-on")
+    wait_for("one carries on again", lambda: shown("one")["state"] == "carries-on")
+    assert 3500 < shown("two")["deadline_s"] <= 3600 and shown("two")["idle_s"] == 60 and set(remembered()) == {"one", "two"}
+
+
 def what_was_ordered_again_is_changed():
     drain("--idle", "60s", "--deadline", "5m", "two")
     again = drain("--idle", "2s", "--deadline", "1h", "two")["drain"]
@@ -414,6 +427,7 @@ STORIES = [
     a_drained_tunnel_takes_over_when_the_other_one_is_lost, a_tunnel_that_is_lost_while_it_is_drained_is_lost,
     a_restart_in_the_middle_changes_nothing, a_deadline_that_passed_while_no_daemon_ran_is_made_good,
     garbage_in_the_state_file_holds_nothing_up, a_drain_is_its_tunnels_and_not_its_places,
+    an_apply_that_is_rolled_back_takes_no_drain_along,
     what_was_ordered_again_is_changed, nonsense_is_refused_with_a_sentence, behind_a_gate_no_flow_in_use_moves_back,
     a_gate_opens_at_last, an_undone_drain_goes_through_the_gate, without_a_gate_use_is_not_noted,
     two_tunnels_of_four_are_lost_together_and_flows_move_once,
