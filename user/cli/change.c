@@ -97,7 +97,7 @@ static int submit(const struct cli *cli, const json_t *request, const char *path
 	char *error = NULL;
 	int code = EXIT_OK;
 
-	if (client_exchange(cli->socket, request, &answer, &error))
+	if (client_change(cli->socket, request, &answer, &error))
 		code = cli_fail(cli, EXIT_FAILED, "%s", error ? error : "out of memory");
 	else if (!json_is_true(field(answer, "ok")))
 		code = refused(cli, path, answer);

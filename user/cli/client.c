@@ -49,9 +49,9 @@ static int say_connect(char **error, int err, const char *path)
 	}
 }
 
-static int open_socket(const char *path, char **error)
+static int open_socket(const char *path, int timeout_s, char **error)
 {
-	const struct timeval timeout = { .tv_sec = CLIENT_TIMEOUT_S };
+	const struct timeval timeout = { .tv_sec = timeout_s };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd, err;
 
@@ -111,7 +111,7 @@ static int buffer_room(struct buffer *b)
 }
 
 /* To the end of the stream: the daemon closes after its one line. */
-static int receive(int fd, struct buffer *b, char **error)
+static int receive(int fd, int timeout_s, struct buffer *b, char **error)
 {
 	ssize_t n = 1;
 	int err;
@@ -127,7 +127,7 @@ static int receive(int fd, struct buffer *b, char **error)
 			n = 1;
 		else if (n < 0 && (err == EAGAIN || err == EWOULDBLOCK))
 			return say(error, ETIMEDOUT, "espalierd did not answer within %d s",
-				   CLIENT_TIMEOUT_S);
+				   timeout_s);
 		else if (n < 0 && !b->len)
 			return say(error, err, "espalierd hung up: %s", strerror(err));
 	}
@@ -149,18 +149,19 @@ static int unpack(const json_t *answer, json_t **result, char **error)
 	return say(error, EPROTO, "the answer makes no sense: is that socket espalierd's?");
 }
 
-int client_exchange(const char *socket_path, const json_t *request, json_t **answer, char **error)
+static int exchange(const char *socket_path, int timeout_s, const json_t *request, json_t **answer,
+		    char **error)
 {
 	struct buffer b = { 0 };
 	int fd, err;
 
 	*error = NULL;
-	fd = open_socket(socket_path, error);
+	fd = open_socket(socket_path, timeout_s, error);
 	if (fd < 0)
 		return fd;
 	err = send_request(fd, request, error);
 	if (!err)
-		err = receive(fd, &b, error);
+		err = receive(fd, timeout_s, &b, error);
 	if (!err)
 		*answer = json_loadb(b.data, b.len, 0, NULL);
 	if (!err && !*answer)
@@ -170,10 +171,15 @@ int client_exchange(const char *socket_path, const json_t *request, json_t **ans
 	return err;
 }
 
+int client_change(const char *socket_path, const json_t *request, json_t **answer, char **error)
+{
+	return exchange(socket_path, CLIENT_CHANGE_TIMEOUT_S, request, answer, error);
+}
+
 int client_request(const char *socket_path, const json_t *request, json_t **result, char **error)
 {
 	json_t *answer;
-	int err = client_exchange(socket_path, request, &answer, error);
+	int err = exchange(socket_path, CLIENT_TIMEOUT_S, request, &answer, error);
 
 	if (err)
 		return err;
@@ -256,7 +262,7 @@ int client_stream(const char *socket_path, const json_t *request, client_line_fn
 	int fd, err;
 
 	*error = NULL;
-	fd = open_socket(socket_path, error);
+	fd = open_socket(socket_path, CLIENT_TIMEOUT_S, error);
 	if (fd < 0)
 		return fd;
 	err = send_request(fd, request, error);

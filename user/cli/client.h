@@ -7,8 +7,11 @@
 
 #include <jansson.h>
 
-#define CLIENT_SOCKET	 "/run/espalier/control.sock"
-#define CLIENT_TIMEOUT_S 30 /* without a byte of the answer */
+#define CLIENT_SOCKET "/run/espalier/control.sock"
+/* Without a byte of the answer. A change is answered when it is made: of a full table's routes that
+ * takes a while. */
+#define CLIENT_TIMEOUT_S	30
+#define CLIENT_CHANGE_TIMEOUT_S 900
 
 /*
  * Sends one request, waits for the answer. 0: *result is the caller's. Else -errno, and *error is
@@ -16,8 +19,8 @@
  */
 int client_request(const char *socket_path, const json_t *request, json_t **result, char **error);
 
-/* The same, with the whole answer: 0 whatever it says. */
-int client_exchange(const char *socket_path, const json_t *request, json_t **answer, char **error);
+/* The same for a change, with the whole answer: 0 whatever it says. */
+int client_change(const char *socket_path, const json_t *request, json_t **answer, char **error);
 
 /* A subscription: calls `line` for every object after the first answer, until it returns non-zero
  * or the daemon hangs up. 0: `line` ended it; else -errno and *error. */
