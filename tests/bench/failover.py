@@ -65,6 +65,10 @@ connections:
 TUNNELS = [f"{name},{100 + n},198.51.100.{n},203.0.113.{9 + n},0x{n}02" for n, name in ((1, "one"), (2, "two"))]
 
 
+def progress(what):
+    print(f"# {time.strftime('%X')} {what}", file=sys.stderr, flush=True)
+
+
 def fail(why):
     sys.exit(f"bench-failover: {why}")
 
@@ -120,7 +124,7 @@ class Daemon:
         return None if done.returncode else json.loads(done.stdout)
 
     def reaction(self, *words, text=None):
-        return json.loads(run(f"{BUILD}/tests/reaction", PINS, REPLAY, *map(str, words), text=text, timeout=600))
+        return json.loads(run(f"{BUILD}/tests/reaction", PINS, REPLAY, *map(str, words), text=text, timeout=2 * START_S))
 
     def idle(self):
         """Until the kernel's copy of the routes has caught up, too."""
@@ -208,14 +212,16 @@ def measure_size(size):
     daemon = Daemon(size)
     stolen, total = cpu_times()
     try:
-        daemon.withdrawal()  # all routes are there, and caches warm
+        progress(f"{size} routes: loaded")
         all_out = [daemon.withdrawal() for _ in range(WITHDRAWALS)]
         daemon.idle()
+        progress(f"{size} routes: withdrawn and back, {WITHDRAWALS} times")
         quiet = daemon.falls()
         applies = Applies(daemon)
         time.sleep(0.2)
         busy = daemon.falls()
         count = applies.end()
+        progress(f"{size} routes: {2 * FALLS} falls")
         now = cpu_times()
     finally:
         daemon.stop()
