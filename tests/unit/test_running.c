@@ -121,6 +121,14 @@ static const struct edit {
 	{ FRR, "bfd\n profile espalier-dc-1\n",
 	  "bfd\n profile espalier-dc-1\n  detect-multiplier 9\n",
 	  "+bfd / profile espalier-dc-1: detect-multiplier 9;" },
+	{ FRR,
+	  " peer 169.254.10.2 local-address 169.254.10.1 vrf vrf1001\n  profile espalier-dc-1\n",
+	  " peer 169.254.10.2 local-address 169.254.10.1 vrf vrf1001\n",
+	  "-bfd / peer 169.254.10.2 local-address 169.254.10.1 vrf vrf1001: profile "
+	  "espalier-dc-1;" },
+	/* Of a tunnel that is gone. */
+	{ FRR, "!\nbfd\n", "!\nbfd\n peer 169.254.12.2 vrf vrf1001 interface xfrm103\n exit\n !\n",
+	  "+bfd: peer 169.254.12.2 vrf vrf1001 interface xfrm103;" },
 	{ FRR, "route-map espalier-in deny 10\n",
 	  "route-map espalier-in permit 5\nexit\n!\n"
 	  "route-map espalier-in deny 10\n",
@@ -129,7 +137,7 @@ static const struct edit {
 	{ FRR, "!\nbfd\n",
 	  "!\nrouter bgp 65000\n bgp router-id 192.0.2.1\nexit\n!\n"
 	  "ip route 10.0.0.0/8 192.0.2.2\n!\nroute-map mine permit 10\nexit\n!\nbfd\n peer "
-	  "192.0.2.7\n exit\n !\n",
+	  "192.0.2.7\n exit\n !\n peer 192.0.2.8 vrf vrf10012\n  profile mine\n exit\n !\n",
 	  "" },
 	/* strongSwan */
 	{ SWANCTL, "203.0.113.10\n", "203.0.113.99\n",

@@ -30,6 +30,10 @@ void frr_session(const struct bgp_session *s, struct text *out);
 void frr_session_family(const struct bgp_session *s, struct text *out);
 /* frr.conf: a BFD profile; nothing without BFD. */
 void frr_bfd_profile(const struct config_bgp *bgp, const char *profile, struct text *out);
+/* frr.conf: the session's BFD; nothing without. bfdd keeps one that is written down while bgpd is
+ * away, and the other end sees no loss; what bgpd alone asks for ends with bgpd. NULL: in no VRF.
+ */
+void frr_bfd_peer(const struct bgp_session *s, const char *vrf, struct text *out);
 /* frr.conf: graceful restart in `router bgp`. */
 void frr_graceful_restart(const struct config_bgp *bgp, struct text *out);
 

@@ -68,19 +68,6 @@ static void export_map(struct text *out)
 		 EXPORTED_METRIC, EXPORTED_METRIC);
 }
 
-static void bfd_profiles(const struct config *c, struct text *out)
-{
-	text_add(out, "!\nbfd\n");
-	for (size_t i = 0; i < c->connection_count; i++) {
-		char profile[NAME_LEN];
-
-		if (c->connections[i].bgp.enabled)
-			frr_bfd_profile(&c->connections[i].bgp,
-					profile_name(&c->connections[i], profile), out);
-	}
-	text_add(out, "exit\n");
-}
-
 /* The names that a session refers to. */
 struct session_names {
 	char profile[NAME_LEN], in[NAME_LEN], description[2 * NAME_LEN];
@@ -104,6 +91,35 @@ static struct bgp_session session_of(const struct config *c, const struct config
 		.in = in_map_name(conn, names->in),
 		.out = "espalier-out",
 	};
+}
+
+static void bfd_peers(const struct config *c, const struct config_connection *conn,
+		      struct text *out)
+{
+	char vrf[DEVICE_NAME_LEN];
+
+	for (size_t i = 0; i < conn->tunnel_count; i++) {
+		struct session_names names;
+		struct bgp_session s = session_of(c, conn, &conn->tunnels[i], &names);
+
+		frr_bfd_peer(&s, conn->vrf ? connection_vrf_name(conn, vrf) : NULL, out);
+	}
+}
+
+static void bfd(const struct config *c, struct text *out)
+{
+	text_add(out, "!\nbfd\n");
+	for (size_t i = 0; i < c->connection_count; i++) {
+		char profile[NAME_LEN];
+
+		if (c->connections[i].bgp.enabled)
+			frr_bfd_profile(&c->connections[i].bgp,
+					profile_name(&c->connections[i], profile), out);
+	}
+	for (size_t i = 0; i < c->connection_count; i++)
+		if (c->connections[i].bgp.enabled)
+			bfd_peers(c, &c->connections[i], out);
+	text_add(out, "exit\n");
 }
 
 static void address_family(const struct config *c, const struct config_connection *conn,
@@ -188,7 +204,7 @@ void render_frr(const struct config *c, struct text *out)
 	in_maps(c, out);
 	export_map(out);
 	frr_out_map(out);
-	bfd_profiles(c, out);
+	bfd(c, out);
 	for (size_t i = 0; i < c->connection_count; i++)
 		if (c->connections[i].bgp.enabled)
 			instance(c, &c->connections[i], out);

@@ -70,6 +70,20 @@ void frr_bfd_profile(const struct config_bgp *bgp, const char *profile, struct t
 	text_add(out, "  receive-interval %u\n exit\n", bgp->bfd.interval_ms);
 }
 
+void frr_bfd_peer(const struct bgp_session *s, const char *vrf, struct text *out)
+{
+	char peer[PREFIX_STRLEN], local[PREFIX_STRLEN];
+
+	if (!s->bgp->bfd.enabled)
+		return;
+	text_add(out, " peer %s local-address %s%s%s\n", address_format(&s->peer, peer),
+		 address_format(&s->local, local), vrf ? " vrf " : "", vrf ? vrf : "");
+	text_add(out, "  profile %s\n exit\n", s->profile);
+}
+
+#define RIB_STALE_MAX 3600u /* of FRR */
+
+/* rib-stale-time: how long zebra keeps what a bgpd that went has brought. */
 void frr_graceful_restart(const struct config_bgp *bgp, struct text *out)
 {
 	if (!bgp->graceful_restart.enabled) {
@@ -78,6 +92,9 @@ void frr_graceful_restart(const struct config_bgp *bgp, struct text *out)
 	}
 	text_add(out, " bgp graceful-restart restart-time %u\n", bgp->graceful_restart.restart_s);
 	text_add(out, " bgp graceful-restart stalepath-time %u\n", bgp->graceful_restart.stale_s);
+	text_add(out, " bgp graceful-restart rib-stale-time %u\n",
+		 bgp->graceful_restart.restart_s < RIB_STALE_MAX ? bgp->graceful_restart.restart_s
+								 : RIB_STALE_MAX);
 	text_add(out, " bgp graceful-restart\n bgp graceful-restart preserve-fw-state\n");
 }
 
@@ -117,7 +134,8 @@ void frr_daemons(const char *command, uint32_t retain, bool fpm, struct text *ou
 		      "vtysh_enable=yes\n"
 		      "# -s: room for a whole table in zebra's netlink socket.\n");
 	if (retain) {
-		snprintf(keep, sizeof(keep), " -K %u", retain);
+		/* The number is optional to FRR's getopt, so no blank may stand before it. */
+		snprintf(keep, sizeof(keep), " -K%u", retain);
 		text_add(out,
 			 "# -K: routes that zebra finds in the kernel at its start stay for so "
 			 "many seconds, until BGP\n"

@@ -290,11 +290,19 @@ static void instance(const struct render_peer *p, struct text *out)
 
 void render_peer_frr(const struct render_peer *p, struct text *out)
 {
+	const struct config_connection *conn = connection_of(p);
+	char description[NAME_LEN];
+
 	frr_head("peer", out);
 	frr_in_map("espalier-in", 0, out);
 	frr_out_map(out);
 	text_add(out, "!\nbfd\n");
-	frr_bfd_profile(&connection_of(p)->bgp, PROFILE, out);
+	frr_bfd_profile(&conn->bgp, PROFILE, out);
+	for (size_t i = 0; i < conn->tunnel_count; i++) {
+		struct bgp_session s = session_of(p, &conn->tunnels[i], description);
+
+		frr_bfd_peer(&s, NULL, out);
+	}
 	text_add(out,
 		 "exit\n"
 		 "!\n"

@@ -271,7 +271,12 @@ static void advice(const struct render_peer *p, struct text *out)
 			out,
 			"  - Use the same ASN on both tunnels, and announce the same prefixes with "
 			"the same AS path\n"
-			"    length and MED over both, or one of them stays idle [S27 S28].\n");
+			"    length and MED over both, or one of them stays idle [S27 S28].\n"
+			"  - For the same prefix your device must prefer its own route to one it "
+			"learns here. BIRD does\n"
+			"    not by itself (raise the preference of the protocol that has it): it "
+			"ceases to announce\n"
+			"    what it hears of from another site.\n");
 	if (!conn->bgp.enabled)
 		text_add(out,
 			 "  - Static routes do not notice a dead tunnel unless your device ties "

@@ -75,10 +75,35 @@ static bool outer_line_is_ours(const char *line, const struct statements *render
 	return false;
 }
 
-static bool ours(const struct statement *running, const struct statements *rendered)
+/* Is " vrf vrf1001" (of an instance of ours) in a line of `bfd`? */
+static bool in_vrf(const char *line, const char *vrf)
+{
+	const char *at = *vrf ? strstr(line, vrf) : NULL;
+
+	return at && (!at[strlen(vrf)] || at[strlen(vrf)] == ' ');
+}
+
+/* A line in `bfd`: a profile with a name of ours, a peer that was rendered, any in a VRF of ours.
+ */
+static bool bfd_line_is_ours(const char *line, const struct statements *rendered)
 {
 	static const char *const profile[] = { "profile espalier-", NULL };
-	static const char *const in_profile[] = { "bfd / profile espalier-", NULL };
+
+	if (running_begins(line, profile) || statements_have(rendered, "bfd", line))
+		return true;
+	for (size_t i = 0; i < rendered->count; i++) {
+		const struct statement *s = &rendered->list[i];
+		const char *vrf = *s->context ? NULL : instance(s->line);
+
+		if (vrf && in_vrf(line, vrf))
+			return true;
+	}
+	return false;
+}
+
+static bool ours(const struct statement *running, const struct statements *rendered)
+{
+	static const char bfd[] = "bfd / ";
 	char outer[RUNNING_LINE_LEN];
 	const char *slash = strstr(running->context, " / ");
 	size_t len = slash ? (size_t)(slash - running->context) : strlen(running->context);
@@ -86,10 +111,10 @@ static bool ours(const struct statement *running, const struct statements *rende
 	if (!len)
 		return outer_line_is_ours(running->line, rendered);
 	if (!strcmp(running->context, "bfd"))
-		return running_begins(running->line, profile);
+		return bfd_line_is_ours(running->line, rendered);
+	if (!strncmp(running->context, bfd, strlen(bfd)))
+		return bfd_line_is_ours(running->context + strlen(bfd), rendered);
 	snprintf(outer, sizeof(outer), "%.*s", (int)len, running->context);
-	if (!strcmp(outer, "bfd"))
-		return running_begins(running->context, in_profile);
 	return statements_have(rendered, "", outer) || outer_line_is_ours(outer, rendered);
 }
 
