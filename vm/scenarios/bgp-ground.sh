@@ -19,7 +19,7 @@ bgp_secrets=$ground_state/secrets
 # dc-1 and dc-2 are looked up in wan, vpc in main, lab in lab, which knows dc-2 alone. Timers are slow enough for a loaded
 # emulated processor.
 bgp_yaml() {
-	local timers="{ bfd: { interval: 1s, multiplier: 4 }, graceful_restart: { restart_time: 30s } }"
+	local timers="{ bfd: { interval: 1s, multiplier: 4 }, graceful_restart: { restart_time: 60s } }"
 	cat <<TEXT
 gateway: { secrets: $bgp_secrets }
 transit_router:
@@ -218,6 +218,31 @@ offers_are() { [ "$(offers "$1" "$2")" = "$3 $4" ]; } # CONNECTION TUNNEL OFFERE
 
 # Those of dc-1's network.
 both_learned() { learned_over_is dc-1 10.50.0.0/16 "dc-1-1 dc-1-2"; }
+
+# What is said to be announced to a customer, and what FRR announces over one tunnel, are the same, both families.
+announced_is_what_is_said() # CONNECTION VRF NEIGHBOR
+{
+	espalier -j show advertised "$1" | jq -r '.[].prefix' | sort >"$ground_output/said"
+	announced_by_frr "$2" "$3" | diff "$ground_output/said" -
+}
+
+announced_by_frr() # VRF NEIGHBOR
+{
+	local family
+	for family in ipv4 ipv6; do
+		vtysh_in gateway -c "show bgp vrf $1 $family neighbors $2 advertised-routes json" |
+			jq -r '.advertisedRoutes // {} | keys[]'
+	done | sort
+}
+
+with_transit() # CHECK…
+{
+	bgp_yaml | sed 's/transit: false/transit: true/' >"$ground_state/other.yaml"
+	espalier apply "$ground_state/other.yaml"
+	"$@"
+	espalier apply "$espalier_config"
+	wait_for 20 "dc-1 no longer hears of dc-2" customer_lacks dc-gateway 10.60.0.0/16
+}
 
 # ---- traffic ------------------------------------------------------------------------------------------------------------
 

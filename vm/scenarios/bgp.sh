@@ -20,6 +20,10 @@ scenarios=$(dirname "${BASH_SOURCE[0]}")
 . "$scenarios/bgp-ground.sh"
 
 finish() {
+	local ns
+	for ns in gateway dc-gateway; do
+		in_home "$ns" cat /run/frr/frr.log >"$ground_output/frr-daemons-$ns.log" 2>/dev/null || true
+	done
 	espalier_down KILL >/dev/null 2>&1 || true
 	espalier_cleanup >/dev/null 2>&1 || true
 	topology_down
@@ -36,7 +40,7 @@ nothing_but_esp() {
 	done
 }
 
-[ $# -gt 0 ] || set -- routes quota losses bird
+[ $# -gt 0 ] || set -- routes rest quota losses bird
 bgp_ground_up
 for ns in "${underlays[@]}"; do
 	capture_start "underlay-$ns" "$ns" eth0

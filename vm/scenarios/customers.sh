@@ -56,7 +56,8 @@ customer_bird_up() # NAMESPACE
 	bird_up "$1"
 }
 
-# dc-2's: announces the kernel's routes, of both families over the one session of each tunnel.
+# dc-2's: announces the kernel's routes, of both families over the one session of each tunnel. What is its own goes before
+# what it hears of from others (BIRD would have it the other way round, and announce it no longer).
 customer_bird_conf() {
 	local tunnel
 	cat <<'TEXT'
@@ -67,17 +68,17 @@ protocol bfd { }
 protocol kernel kernel4 {
 	learn;
 	merge paths on;
-	ipv4 { import all; export where source = RTS_BGP; };
+	ipv4 { preference 150; import all; export where source = RTS_BGP; };
 }
 protocol kernel kernel6 {
 	learn;
 	merge paths on;
-	ipv6 { import all; export where source = RTS_BGP; };
+	ipv6 { preference 150; import all; export where source = RTS_BGP; };
 }
 template bgp cloud {
 	bfd { interval 1000 ms; multiplier 4; };
 	graceful restart on;
-	graceful restart time 30;
+	graceful restart time 60;
 	hold time 30;
 	connect retry time 5;
 	error wait time 5, 30;

@@ -75,22 +75,6 @@ bgp_to_the_transit_router() {
 	ping_all dc2 10.2.0.2 3
 }
 
-# What is said to be announced to a customer, and what FRR announces over one tunnel, are the same, both families.
-announced_is_what_is_said() # CONNECTION VRF NEIGHBOR
-{
-	espalier -j show advertised "$1" | jq -r '.[].prefix' | sort >"$ground_output/said"
-	announced_by_frr "$2" "$3" | diff "$ground_output/said" -
-}
-
-announced_by_frr() # VRF NEIGHBOR
-{
-	local family
-	for family in ipv4 ipv6; do
-		vtysh_in gateway -c "show bgp vrf $1 $family neighbors $2 advertised-routes json" |
-			jq -r '.advertisedRoutes // {} | keys[]'
-	done | sort
-}
-
 synchronization_is_switched() {
 	wait_for 20 "FRR announces what is said" announced_is_what_is_said dc-1 vrf1001 169.254.10.2
 	wait_for 20 "FRR announces what is said" announced_is_what_is_said dc-2 vrf1002 169.254.21.2
@@ -167,29 +151,6 @@ customers_reach_each_other() {
 	ping_all dc 10.60.0.2 3
 	ping_all dc2 fd00:50::2 3
 }
-
-# Changes that FRR has made to its BGP tables so far.
-bgp_versions() {
-	local vrf family
-	for vrf in vrf1001 vrf1002; do
-		for family in ipv4 ipv6; do
-			vtysh_in gateway -c "show bgp vrf $vrf $family json" | jq .tableVersion
-		done
-	done
-	vtysh_in dc-gateway -c "show bgp ipv4 json" | jq .tableVersion
-}
-
-
-with_transit() # CHECK…
-{
-	bgp_yaml | sed 's/transit: false/transit: true/' >"$ground_state/other.yaml"
-	espalier apply "$ground_state/other.yaml"
-	"$@"
-	espalier apply "$espalier_config"
-	wait_for 20 "dc-1 no longer hears of dc-2" customer_lacks dc-gateway 10.60.0.0/16
-}
-
-# ---- the order of events --------------------------------------------------------------------------------------------------
 
 claim "what runs is what was rendered" what_runs_is_what_was_rendered
 claim "static, to the data centre: the tables that learn have the route [S4 S31]" static_to_the_data_centre

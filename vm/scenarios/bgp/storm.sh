@@ -5,25 +5,28 @@
 
 storm_flaps=${ESPALIER_FLAPS:-20}
 
-learned_count() { espalier -j show bgp | jq '.[] | select(.connection == "dc-1").tunnels[0].offered'; }
-learned_many() { [ "$(learned_count)" -ge 100 ]; }
-learned_few() { [ "$(learned_count)" -lt 900 ]; }
+# The numbered networks in the gateway's kernel. Only ip is started for it: each program costs time here.
+in_kernel() { in_ns gateway ip route show table 1001 proto bgp | grep -cE '^10\.1(2[89]|3[0-9])\.' || true; }
+many() { [ "$(in_kernel)" -ge 100 ]; }
+few() { [ "$(in_kernel)" -lt 900 ]; }
 
 # Half of the way in and out each time: nobody waits until all is settled. A third of them stays in the end.
 # shellcheck disable=SC2046 # a word for each network
 flap() {
-	local i
+	local i began=$SECONDS
 	for ((i = 0; i < storm_flaps; i++)); do
-		announce dc-gateway $(networks 0 990)
-		wait_for 30 "they come" learned_many
-		withdraw dc-gateway $(networks 0 990)
-		wait_for 30 "they go" learned_few
+		announce dc-gateway $(networks 0 1000)
+		wait_for 30 "they come" many
+		withdraw dc-gateway $(networks 0 1000)
+		wait_for 30 "they go" few
 	done
+	say "# $storm_flaps flaps of 1000 prefixes in $((SECONDS - began)) s"
 	announce dc-gateway $(networks 300 330)
-	wait_for 60 "330 of them are there" settled_at 332
+	wait_for 60 "330 of them are there" settled_at 330
 }
 
-settled_at() { [ "$(frr_prefixes gateway vrf1001 4 | wc -l)" = $(($1 - 1)) ] && [ "$(learned_count)" = "$1" ]; }
+# Those that are offered are one more of each family.
+settled_at() { [ "$(in_kernel)" = "$1" ] && offers_are dc-1 dc-1-1 $(($1 + 2)) $(($1 + 2)); }
 
 # FRR's table, the kernel's and what is learned hold the same prefixes.
 three_tables_agree() {
@@ -36,7 +39,7 @@ three_tables_agree() {
 # program itself matches; where there is none it drops. One shell asks for all: starting programs is what takes time.
 program_matches_the_naive_model() {
 	local n
-	for ((n = 0; n < 990; n += 7)); do
+	for ((n = 0; n < 1000; n += 7)); do
 		printf '10.%d.%d.%d\n' $((128 + n / 256)) $((n % 256)) $((n * 37 % 256))
 	done >"$ground_output/addresses"
 	printf '10.50.255.255\n10.51.0.0\n10.49.255.255\n' >>"$ground_output/addresses"
@@ -64,7 +67,7 @@ after_the_storm() {
 	espalier audit
 	# shellcheck disable=SC2046
 	withdraw dc-gateway $(networks 300 330)
-	wait_for 60 "the networks are gone" settled_at 2
+	wait_for 60 "the networks are gone" settled_at 0
 }
 
-claim "990 prefixes flap $storm_flaps times: then FRR's table, the kernel's and the programs' say the same" after_the_storm
+claim "1,000 prefixes flap $storm_flaps times: then FRR's table, the kernel's and the programs' say the same" after_the_storm
