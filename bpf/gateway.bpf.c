@@ -3,7 +3,9 @@
  * The entry programs. Each reads as the packet's path: parse -> association -> steer -> deliver.
  *
  *   xdp_steer      attachment's device   decides, rewrites, leaves the decision, passes up; or, to
- *                                        another attachment, sends itself
+ *                                        another attachment, sends itself; or hands to another CPU
+ *   xdp_guard      underlay              hands ESP to other CPUs
+ *   xdp_core       any CPU's queue       goes on where xdp_steer handed over
  *   tc_decided     same device, ingress  reads the decision and delivers; decides itself if none
  *   tc_attachment  the same without XDP  decides and delivers
  *   tc_tunnel      xfrm interface        the way back: decides and delivers (and attachments that
@@ -14,6 +16,7 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
 #include "dataplane.h"
+#include "cores.h"
 #include "count.h"
 #include "decision.h"
 #include "deliver.h"
@@ -44,33 +47,33 @@ static __always_inline __u32 ip_bytes(const struct packet *p)
 	return p->len > p->l3 ? p->len - p->l3 : 0;
 }
 
-SEC("xdp.frags")
-int xdp_steer(struct xdp_md *ctx)
+static __always_inline struct packet packet_of_frame(struct xdp_md *ctx)
 {
-	struct packet p = {
+	return (struct packet){
 		.data = (void *)(long)ctx->data,
 		.end = (void *)(long)ctx->data_end,
 		.len = bpf_xdp_get_buff_len(ctx),
 	};
-	int link = parse_ethernet(&p);
-	const struct association *a = association_of(ctx->ingress_ifindex, &p);
+}
+
+/* link: what parsing the link header gave. */
+static __always_inline int decide(struct xdp_md *ctx, struct packet *p, const struct association *a,
+				  int link)
+{
 	struct steering s = {};
 	__u32 attachment;
 	int reason;
 
-	/* Perhaps there is a tag that only tc can see. */
-	if (!a || a->flags & ASSOCIATION_TAGGED_TOO)
-		return XDP_PASS;
-	reason = link == GO_ON ? steer(&p, a, &s) : link;
+	reason = link == GO_ON ? steer(p, a, &s) : link;
 	if (reason < 0)
 		return XDP_PASS; /* SPLIT: tc can pull the headers in */
 	attachment = a->attachment;
 	if (is_drop(reason)) {
-		count_reason(attachment, reason, 1, ip_bytes(&p));
+		count_reason(attachment, reason, 1, ip_bytes(p));
 		return XDP_DROP;
 	}
 	if (reason == REASON_TO_DEVICE && a->flags & ASSOCIATION_REDIRECT) {
-		int verdict = redirect(ctx, &p, attachment, s.target);
+		int verdict = redirect(ctx, p, attachment, s.target);
 
 		if (verdict != XDP_PASS)
 			return verdict;
@@ -79,15 +82,55 @@ int xdp_steer(struct xdp_md *ctx)
 	/* From here on the packet passes up, and tc decides itself if there is no decision. */
 	if (decision_reserve(ctx))
 		return XDP_PASS;
-	if (is_forward(reason) && xdp_rewrite(ctx, &p))
+	if (is_forward(reason) && xdp_rewrite(ctx, p))
 		return XDP_PASS;
-	if (decision_leave(ctx, reason, &p, attachment, s.target))
+	if (decision_leave(ctx, reason, p, attachment, s.target))
 		return XDP_PASS;
 	if (reason == REASON_TO_TUNNEL)
 		note_use(&s);
 	if (!is_forward(reason)) /* else counted where it is delivered */
-		count_reason(attachment, reason, 1, ip_bytes(&p));
+		count_reason(attachment, reason, 1, ip_bytes(p));
 	return XDP_PASS;
+}
+
+SEC("xdp.frags")
+int xdp_steer(struct xdp_md *ctx)
+{
+	struct packet p = packet_of_frame(ctx);
+	int link = parse_ethernet(&p);
+	const struct association *a = association_of(ctx->ingress_ifindex, &p);
+
+	if (!a) /* the underlay, perhaps, of an attachment with a tag */
+		return link == GO_ON ? guard(ctx->ingress_ifindex, &p) : XDP_PASS;
+	/* Perhaps there is a tag that only tc can see. */
+	if (a->flags & ASSOCIATION_TAGGED_TOO)
+		return XDP_PASS;
+	if (a->flags & ASSOCIATION_SPREAD && link == GO_ON &&
+	    spread_flow(ctx->ingress_ifindex, &p) == XDP_REDIRECT)
+		return XDP_REDIRECT;
+	return decide(ctx, &p, a, link);
+}
+
+SEC("xdp.frags")
+int xdp_guard(struct xdp_md *ctx)
+{
+	struct packet p = packet_of_frame(ctx);
+
+	return parse_ethernet(&p) == GO_ON ? guard(ctx->ingress_ifindex, &p) : XDP_PASS;
+}
+
+/* On the CPU that the frame was handed to. ESP is the kernel's from here on. */
+SEC("xdp.frags/cpumap")
+int xdp_core(struct xdp_md *ctx)
+{
+	struct packet p = packet_of_frame(ctx);
+	int link = parse_ethernet(&p);
+	const struct association *a = association_of(ctx->ingress_ifindex, &p);
+
+	count_arrival(ctx->ingress_ifindex, a ? SPREAD_FLOWS : SPREAD_ESP, p.len);
+	if (!a || a->flags & ASSOCIATION_TAGGED_TOO)
+		return XDP_PASS;
+	return decide(ctx, &p, a, link);
 }
 
 static __always_inline int deliver(struct __sk_buff *skb, enum reason reason,

@@ -6,7 +6,8 @@
  * only read. Nothing here needs a lock: each map is written so that whatever a packet sees halfway
  * is either the old answer or the new one (fib_diff orders the writes: tunnels, then groups, then
  * routes; more specific routes before what they replace is removed). All maps are pinned and
- * outlive both the controller and the programs. Keys, values and sizes: include/dataplane.h.
+ * outlive both the controller and the programs. Keys, values and sizes: include/dataplane.h. The
+ * maps that spread packets over CPUs are in cores.h.
  */
 #ifndef ESPALIER_MAPS_H
 #define ESPALIER_MAPS_H

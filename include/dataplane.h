@@ -23,10 +23,15 @@
 #define GROUP_MEMBERS	 16
 #define MAX_NAMES	 16384
 #define MAX_TABLES	 4096
+#define MAX_SPREADS	 32    /* devices, and kinds of packets, that are spread over CPUs */
+#define MAX_CORES	 64    /* CPUs that one of them is spread over */
+#define MAX_SA_PLACES	 16384 /* inbound SAs with a CPU */
+#define CORE_QUEUE	 2048  /* frames that may wait for a CPU */
 #define NO_TUNNEL	 0xffffffffu
 #define NO_TABLE	 0xffffffffu
 #define NO_ATTACHMENT	 0 /* ids of attachments start at 1: slot 0 counts what belongs to none */
 #define NO_LIVE		 (-1)
+#define NO_CPU		 0xffffu
 #define ETH_HEADER_LEN	 14
 
 /* Where a packet came in: the key of map `associations`. VLAN ids are 0 where there is no tag. */
@@ -40,6 +45,7 @@ struct association_key {
 #define ASSOCIATION_TAGGED_TOO	  0x02 /* the device also carries frames with more tags than this */
 #define ASSOCIATION_L3		  0x04 /* no MAC addresses (xfrm interface, TUN) */
 #define ASSOCIATION_REDIRECT	  0x08 /* XDP may send its packets to another device itself */
+#define ASSOCIATION_SPREAD	  0x10 /* its flows may be spread over CPUs: map `spreads` */
 
 /*
  * TAGGED_TOO: a driver (veth, or a NIC with VLAN offload) can keep a tag beside the frame, where
@@ -239,6 +245,30 @@ struct neighbour {
 	__u8 reserved;
 };
 
+/* Packets that are handed from the CPU that received them to others (bpf/cores.h). */
+enum spread_kind {
+	SPREAD_FLOWS, /* of an attachment's device, by flow */
+	SPREAD_ESP,   /* of an underlay, by SPI */
+	SPREAD_KINDS,
+};
+
+struct spread_key {
+	__u32 ifindex;
+	__u32 kind; /* enum spread_kind */
+};
+
+struct spread {
+	__u16 slot;  /* where it is counted */
+	__u16 count; /* of cpus */
+	__u16 cpus[MAX_CORES];
+};
+
+/* Where an inbound SA's packets go. A lane is a position in each device's list, which wraps. */
+struct sa_place {
+	__u16 cpu; /* that the SA is of [RFC 9611], or NO_CPU */
+	__u16 lane;
+};
+
 struct counter {
 	__u64 packets;
 	__u64 bytes; /* of the IP packet, without L2 headers and padding */
@@ -317,6 +347,9 @@ _Static_assert(sizeof(struct tunnel) == 16, "tunnel");
 _Static_assert(sizeof(struct device) == 44, "device");
 _Static_assert(sizeof(struct neighbour_key) == 20, "neighbour_key");
 _Static_assert(sizeof(struct neighbour) == 16, "neighbour");
+_Static_assert(sizeof(struct spread_key) == 8, "spread_key");
+_Static_assert(sizeof(struct spread) == 132, "spread");
+_Static_assert(sizeof(struct sa_place) == 4, "sa_place");
 _Static_assert(sizeof(struct decision) == 12, "decision"); /* metadata: a multiple of 4 */
 _Static_assert(MAX_TUNNELS <= 0xffff && MAX_ATTACHMENTS <= 0xffff, "ids fit a decision");
 _Static_assert(sizeof(struct explain) == 56, "explain");

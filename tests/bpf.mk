@@ -17,7 +17,7 @@ FORWARDING := $(BUILD)/tests/bpf/forwarding_world.o $(BUILD)/user/gateway_forwar
 $(BUILD)/tests/bpf/test_forwarding: $(FORWARDING)
 
 # Tests on real devices.
-$(BUILD)/tests/bpf/test_delivery $(BUILD)/tests/bpf/test_redirect: $(BUILD)/tests/bpf/devices.o
+$(BUILD)/tests/bpf/test_delivery $(BUILD)/tests/bpf/test_redirect $(BUILD)/tests/bpf/test_handover: $(BUILD)/tests/bpf/devices.o
 
 .PRECIOUS: $(BUILD)/tests/bpf/%.o
 

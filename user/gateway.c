@@ -14,6 +14,7 @@
 #include "gateway_audit.h"
 #include "gateway_bgp.h"
 #include "gateway_change.h"
+#include "gateway_cores.h"
 #include "gateway_drain.h"
 #include "gateway_kernel.h"
 #include "gateway_forecast.h"
@@ -157,6 +158,8 @@ static int follow_decision(struct gateway *g, struct fib *fib)
 	if (!err)
 		err = devices_associate(g);
 	if (!err)
+		err = cores_update(g);
+	if (!err)
 		err = forwarding_retire(g);
 	if (err)
 		return err;
@@ -221,6 +224,8 @@ static int follow_devices(struct gateway *g)
 	err = devices_locate(g);
 	if (!err)
 		err = devices_associate(g);
+	if (!err)
+		err = cores_update(g);
 	g->devices_settled = !err && devices_complete(g);
 	return err;
 }
@@ -258,6 +263,7 @@ int gateway_update(struct gateway *g)
 	draining_follow(g);
 	draining_alarm(g);
 	stats_alarm(g);
+	cores_alarm(g);
 	quota_raise_alarms(g);
 	checks_alarm(g);
 	forecasts_alarm(g);
@@ -481,6 +487,8 @@ static int open_all(struct gateway *g)
 	if (!err)
 		err = draining_open(g);
 	if (!err)
+		err = cores_begin(g);
+	if (!err)
 		err = stats_begin(g);
 	if (!err)
 		err = bgp_open(g);
@@ -560,6 +568,7 @@ static void close_all(struct gateway *g)
 {
 	change_free(g);
 	stats_free(g);
+	cores_free(g);
 	draining_free(g);
 	audit_free(g);
 	checks_free(g);

@@ -15,6 +15,7 @@
  *   gateway_devices.c     where attachments and tunnels are
  *   gateway_associations.c programs on devices, and what packets are subject to there
  *   gateway_neighbours.h  who is behind attachments, for what XDP sends itself
+ *   gateway_cores.h       packets for other CPUs
  *   gateway_drain.h       tunnels that are being drained, and gates on the way back
  *   gateway_stats.h       counters over time: rates, and what the kernel drops
  *   show*.c               what users are told
@@ -43,6 +44,7 @@
 #include "io/xfrm.h"
 
 struct audit;
+struct cores;
 struct change;
 struct stats;
 struct kernel;
@@ -134,6 +136,7 @@ struct gateway {
 	struct checks *checks;	       /* gateway_health.h */
 	struct audit *audit;	       /* gateway_audit.h */
 	struct draining *draining;     /* gateway_drain.h */
+	struct cores *cores;	       /* gateway_cores.h */
 	struct address *locals;
 	size_t local_count;
 

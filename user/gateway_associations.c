@@ -96,6 +96,8 @@ static void want_attachment(struct wanted *w, size_t i)
 		e->value.flags |= ASSOCIATION_TAGGED_TOO;
 	if (may_redirect(w->g, i))
 		e->value.flags |= ASSOCIATION_REDIRECT;
+	if (config_device_cpus(&w->g->config, a->device)->mode != CPUS_OFF)
+		e->value.flags |= ASSOCIATION_SPREAD;
 	memcpy(e->value.mac, run->mac, sizeof(run->mac));
 	w->count++;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "gateway_audit.h"
 #include "gateway_change.h"
+#include "gateway_cores.h"
 
 static void note(struct drift_pass *p, enum drift_kind kind, enum drift_found found, int err,
 		 const char *object)
@@ -163,6 +164,7 @@ void audit_small_maps(struct gateway *g, struct drift_pass *p)
 		audit_group(g, id, p);
 	audit_names(g, p);
 	associations_audit(g, p);
+	cores_update(g);
 }
 
 /* ---- routes ---- */

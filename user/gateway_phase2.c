@@ -3,6 +3,7 @@
 #include <string.h>
 #include <syslog.h>
 #include "gateway_change.h"
+#include "gateway_cores.h"
 
 #define NS_PER_MS	1000000ull
 #define RESYNC_RETRY_MS 100 /* where SAs change faster than they can be read */
@@ -27,6 +28,7 @@ static void phase2_changed(const struct phase2_change *change, void *data)
 
 	if (!t || !s)
 		return;
+	cores_follow(g, t);
 	if (change->up != change->was_up)
 		tunnel_changed(g, t);
 	if (change->status == change->was)

@@ -13,6 +13,7 @@
 #include "gateway_audit.h"
 #include "gateway_bgp.h"
 #include "gateway_change.h"
+#include "gateway_cores.h"
 #include "gateway_stats.h"
 #include "gateway_drain.h"
 
@@ -62,6 +63,7 @@ static void forget_id(struct gateway *g, enum name_kind kind, uint32_t id)
 		dataplane_set_tunnel(g->dataplane, id, &no_tunnel);
 		dataplane_reset_tunnel(g->dataplane, id);
 		stats_forget(g, id);
+		cores_forget(g, id);
 		phase2_unwatch(g->phase2, id);
 		sentry_unwatch(g->sentry, id);
 	}

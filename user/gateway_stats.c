@@ -4,6 +4,7 @@
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
+#include "gateway_cores.h"
 #include "gateway_stats.h"
 #include "io/xfrm_stat.h"
 
@@ -117,6 +118,7 @@ static int on_sample(sd_event_source *source, uint64_t usec, void *data)
 {
 	(void)usec;
 	sample_all(data);
+	cores_sample(data);
 	blame(data);
 	sd_event_source_set_time_relative(source, RATES_PERIOD_S * US_PER_S);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);

@@ -142,6 +142,7 @@ static const struct {
 	{ "drift", show_drift },
 	{ "groups", show_groups },
 	{ "drops", show_drops },
+	{ "cpus", show_cpus },
 };
 
 json_t *show_request(const json_t *request, void *context)

@@ -71,18 +71,18 @@ static json_t *show_attachment(struct gateway *g, size_t i)
 		sum_tunnels(g, a->connection.index, traffic);
 	else
 		dataplane_device_counters(g->dataplane, run->id, traffic);
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:I}",
-			 "name", a->name, "type", type_name(a->type), "device",
-			 text_or_null(a->device), "ifindex",
-			 run->ifindex ? json_integer(run->ifindex) : json_null(), "vlan",
-			 vlans_json(a), "connection", text_or_null(a->connection.name),
-			 "association", text_or_null(a->association.name), "learned_by",
-			 learned_by(g, i), "xdp",
-			 a->type == ATTACHMENT_VPN ? json_null()
-						   : json_string(run->native ? "native" : "tc"),
-			 "in", counter_json(&in), "out", counter_json(&traffic[DIRECTION_OUT]),
-			 "dropped", counter_json(&dropped), "redirect", run->told.redirect,
-			 "neighbours", (json_int_t)neighbours_leased(g, run->told.ifindex));
+	return json_pack(
+		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:o}",
+		"name", a->name, "type", type_name(a->type), "device", text_or_null(a->device),
+		"ifindex", run->ifindex ? json_integer(run->ifindex) : json_null(), "vlan",
+		vlans_json(a), "connection", text_or_null(a->connection.name), "association",
+		text_or_null(a->association.name), "learned_by", learned_by(g, i), "xdp",
+		a->type == ATTACHMENT_VPN ? json_null()
+					  : json_string(run->native ? "native" : "tc"),
+		"in", counter_json(&in), "out", counter_json(&traffic[DIRECTION_OUT]), "dropped",
+		counter_json(&dropped), "redirect", run->told.redirect, "neighbours",
+		(json_int_t)neighbours_leased(g, run->told.ifindex), "cpus",
+		spread_json(g, run->ifindex));
 }
 
 json_t *show_attachments(struct gateway *g, const json_t *request)

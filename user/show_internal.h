@@ -64,6 +64,11 @@ struct sa_drops {
 
 struct sa_drops sa_drops(const struct gateway *g, const struct gateway_tunnel *t);
 
+/* ---- CPUs ---- */
+
+/* The CPUs that a device's flows are spread over; empty: over none. */
+json_t *spread_json(const struct gateway *g, uint32_t ifindex);
+
 /* ---- BGP ---- */
 
 /* FRR's FPM stream; null: it is not listened for. */
@@ -82,6 +87,7 @@ json_t *show_connections(struct gateway *g, const json_t *request);
 json_t *show_attachments(struct gateway *g, const json_t *request);
 json_t *show_bgp(struct gateway *g, const json_t *request);
 json_t *show_groups(struct gateway *g, const json_t *request);
+json_t *show_cpus(struct gateway *g, const json_t *request);
 json_t *show_drops(struct gateway *g, const json_t *request);
 json_t *answer_advertised(struct gateway *g, const json_t *request);
 json_t *answer_routes(struct gateway *g, const json_t *request);

@@ -71,7 +71,7 @@ static json_t *sa_json(const struct phase2_sa *s, const struct listing *l)
 	sa_left(sa, s->direction, l->wall_s, &left);
 	return json_pack(
 		"{s:s, s:o, s:s, s:b, s:o, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:b, s:o, s:I, "
-		"s:o}",
+		"s:o, s:o}",
 		"direction", s->direction == XFRM_DIRECTION_IN ? "in" : "out", "spi",
 		spi_json(sa->id.spi), "use", use_of(s, l->after_used), "soft_expired",
 		s->soft_expired, "algorithm", text_or_null(*cipher ? cipher : NULL), "key_bits",
@@ -80,7 +80,8 @@ static json_t *sa_json(const struct phase2_sa *s, const struct listing *l)
 		"bytes", (json_int_t)sa->usage.bytes, "packets", (json_int_t)sa->usage.packets,
 		"age_s", (json_int_t)sa_age(sa, l->wall_s), "soft", limits_json(&left.soft), "hard",
 		limits_json(&left.hard), "esn", sa->esn, "sequence", limit_json(&left.sequence),
-		"replay_window", (json_int_t)sa->replay_window, "dropped", drops_json(sa));
+		"replay_window", (json_int_t)sa->replay_window, "dropped", drops_json(sa), "cpu",
+		sa->cpu == XFRM_NO_CPU ? json_null() : json_integer(sa->cpu));
 }
 
 static int append_sa(const struct phase2_sa *s, void *data)

@@ -46,6 +46,7 @@ void world_open(struct world *w, enum hash_mode mode)
 	w->object = gateway_bpf__open();
 	REQUIRE(w->object);
 	w->object->rodata->hash_mode = mode;
+	REQUIRE(!dataplane_size_cores(w->object));
 	REQUIRE(!gateway_bpf__load(w->object));
 	w->plane = (struct dataplane){ .object = w->object };
 	REQUIRE(!dataplane_share(&w->plane));

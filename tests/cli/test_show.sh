@@ -92,9 +92,9 @@ branch      -           branch   static  down      0 of 1           0  -        
 END
 
 shows "attachments" show attachments <<'END'
-ATTACHMENT  TYPE  TO    VLAN      ASSOCIATED  LEARNED BY   PROGRAM           PACKETS IN        IN  PACKETS OUT    OUT  DROPPED
-vpc-a       vpc   eth1  100, 200  main        main, spare  native, redirect       10.0k  1.50 KiB            5  500 B        7
-dc-1        vpn   dc-1  -         -           -            -                          0       0 B            0    0 B        0
+ATTACHMENT  TYPE  TO    VLAN      ASSOCIATED  LEARNED BY   PROGRAM                 PACKETS IN        IN  PACKETS OUT    OUT  DROPPED
+vpc-a       vpc   eth1  100, 200  main        main, spare  native, redirect, cpus       10.0k  1.50 KiB            5  500 B        7
+dc-1        vpn   dc-1  -         -           -            -                                0       0 B            0    0 B        0
 END
 
 shows "routes say why they are not active" show routes <<'END'
@@ -110,6 +110,15 @@ GROUP  ROUTES  TUNNEL    WEIGHT  STATE  BUCKETS  SHARE
     1     120  dc-1-1         1  live        86  █████░░░░░░░░░░░  33.6%
                dc-1-2         2  dead       170  ███████████░░░░░  66.4%
    12       1  branch-1       1  live       256  ████████████████ 100.0%
+END
+
+shows "CPUs: a line each, and why there are none" show cpus <<'END'
+DEVICE  SPREAD  WANTED  CPU  SAS  SENT THERE  HANDLED     BYTES  SHARE                    LOST  WHY
+eth0    esp     auto      0    2        7500     7500  10.7 MiB  ████████████░░░░  75.0%     0
+                          1    1        2600     2500  3.58 MiB  ████░░░░░░░░░░░░  25.0%   100
+eth1    flows   0, 1      0    -           0        0       0 B  ░░░░░░░░░░░░░░░░   0.0%     0
+                          1    -           5        5     500 B  ████████████████ 100.0%     0
+eth2    flows   auto      -    -           -        -         -  -                           -  the device has several receive queues and spreads flows itself
 END
 
 shows "drops say what they mean" show drops <<'END'

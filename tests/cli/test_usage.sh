@@ -65,7 +65,7 @@ same "no command: usage on stderr" "2 usage: espalier [-j] [-s SOCKET] COMMAND .
 run --help
 same "--help: usage on stdout" "0 usage: espalier [-j] [-s SOCKET] COMMAND ..." "$code $(head -1 <<<"$out")$err"
 for command in check status show 'show tunnels' 'show connections' 'show attachments' 'show routes' \
-	'show bgp' 'show groups' 'show drops' 'show drift' 'tunnel drain' 'tunnel undrain' audit explain version; do
+	'show bgp' 'show groups' 'show drops' 'show cpus' 'show drift' 'tunnel drain' 'tunnel undrain' audit explain version; do
 	# shellcheck disable=SC2086 # words
 	run $command --help
 	same "$command --help" "0 usage: espalier [-j] [-s SOCKET] $command" \

@@ -37,6 +37,7 @@ static const char usage[] =
 	"  --local ADDRESS --remote ADDRESS   of the underlay, v4 or v6\n"
 	"  --spi-in N --spi-out N --new-in N --new-out N\n"
 	"  --inside 4|6|46  families of the policies, default 4\n"
+	"  --cpu N          that the SAs are for [RFC 9611]; default none\n"
 	"  --delay MS       before the last step of a rekey\n"
 	"  --age S --packets N --bytes N --sequence N --replayed N --outside N --forged N --esn\n"
 	"                   of the SAs; default 0\n"
@@ -50,6 +51,7 @@ struct options {
 	struct address local, remote;
 	const char *inside;
 	uint32_t delay_ms;
+	uint32_t cpu;
 	uint32_t age_s, packets, bytes, sequence, replayed, outside, forged;
 	int esn;
 	int no_direction, silent, offline;
@@ -62,6 +64,7 @@ static struct options o = {
 	.new_in = 3,
 	.new_out = 4,
 	.inside = "4",
+	.cpu = XFRM_NO_CPU,
 };
 
 static int fd, second = -1; /* the daemon's subscribers, or its journal */
@@ -111,6 +114,7 @@ static struct xfrm_sa sa(enum xfrm_direction d, uint32_t spi)
 		.if_id = o.if_id,
 		.reqid = 1,
 		.direction = o.no_direction ? XFRM_DIRECTION_UNKNOWN : d,
+		.cpu = o.cpu,
 		.mode = XFRM_MODE_TUNNEL,
 		.replay_window = in ? 32 : 0,
 		.esn = o.esn,
@@ -377,6 +381,7 @@ static const struct option long_options[] = {
 	{ "new-in", required_argument, NULL, 'I' },
 	{ "new-out", required_argument, NULL, 'O' },
 	{ "inside", required_argument, NULL, 'n' },
+	{ "cpu", required_argument, NULL, 'c' },
 	{ "delay", required_argument, NULL, 'd' },
 	{ "age", required_argument, NULL, 'a' },
 	{ "packets", required_argument, NULL, 'p' },
@@ -406,6 +411,8 @@ static uint32_t *number_of(int c)
 		return &o.new_in;
 	case 'O':
 		return &o.new_out;
+	case 'c':
+		return &o.cpu;
 	case 'd':
 		return &o.delay_ms;
 	case 'a':

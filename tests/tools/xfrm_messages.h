@@ -120,6 +120,12 @@ static inline void message_put_direction(struct nlmsghdr *nlh, const struct xfrm
 								   : ESPALIER_XFRM_SA_DIR_OUT);
 }
 
+static inline void message_put_cpu(struct nlmsghdr *nlh, const struct xfrm_sa *sa)
+{
+	if (sa->cpu != XFRM_NO_CPU)
+		mnl_attr_put_u32(nlh, ESPALIER_XFRMA_SA_PCPU, sa->cpu);
+}
+
 /* What the kernel puts behind every description of an SA, but EXPIRE's. */
 static inline void message_put_sa_extra(struct nlmsghdr *nlh, const struct xfrm_sa *sa)
 {
@@ -134,6 +140,7 @@ static inline void message_put_sa_extra(struct nlmsghdr *nlh, const struct xfrm_
 	message_put_mark(nlh, sa->id.mark, sa->id.mark_mask);
 	message_put_if_id(nlh, sa->if_id);
 	message_put_direction(nlh, sa);
+	message_put_cpu(nlh, sa);
 }
 
 /* NEWSA, UPDSA. */

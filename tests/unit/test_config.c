@@ -41,7 +41,7 @@ static void assert_mark(struct mark mark, unsigned line, unsigned column)
 static void the_shipped_example_has_errors(void **state)
 {
 	static const char *const want =
-		"69:13: warning: static ECMP routes, what it sends takes one tunnel and the two "
+		"72:13: warning: static ECMP routes, what it sends takes one tunnel and the two "
 		"directions differ; prefer bgp [S23 S24 S25]";
 	struct checked k = check_file("examples/espalier.yaml");
 
@@ -172,6 +172,12 @@ static void check_router(const struct config *c)
 	assert_int_equal(c->gateway.fpm.quiet_s, 7);
 	assert_int_equal(c->gateway.return_idle_ms, 1500);
 	assert_int_equal(c->gateway.return_within_ms, 600000);
+	assert_int_equal(c->gateway.underlay_count, 2);
+	assert_string_equal(c->gateway.underlays[0].name, "eth0");
+	assert_int_equal(c->gateway.underlays[0].cpus.mode, CPUS_LIST);
+	assert_int_equal(c->gateway.underlays[0].cpus.count, 3);
+	assert_int_equal(c->gateway.underlays[0].cpus.list[2], 3);
+	assert_int_equal(c->gateway.underlays[1].cpus.mode, CPUS_AUTO);
 	assert_true(c->tables[0].transit);
 	assert_int_equal(c->tables[1].slow_path, SLOW_PATH_SUMMARY);
 	assert_int_equal(c->tables[0].routes[0].metric, 7);
@@ -184,6 +190,8 @@ static void check_router(const struct config *c)
 	assert_address(&a->next_hop_v6, "fd00:1::fe");
 	assert_int_equal(a->mtu, 1500);
 	assert_int_equal(a->xdp, XDP_NATIVE);
+	assert_int_equal(a->redirect, REDIRECT_OFF);
+	assert_int_equal(a->cpus.mode, CPUS_AUTO);
 	assert_int_equal(line->type, ATTACHMENT_VBR);
 	assert_int_equal(line->vlans[0], 4094);
 	assert_int_equal(line->next_hop_v4.family, 0);

@@ -72,6 +72,7 @@ static struct xfrm_sa random_sa(void)
 		.if_id = random_u32() % 4 ? random_u32() : 0,
 		.reqid = random_u32(),
 		.direction = random_u32() % 3,
+		.cpu = random_u32() % 2 ? random_u32() % 64 : XFRM_NO_CPU,
 		.mode = XFRM_MODE_TUNNEL,
 		.replayed = random_u32(),
 		.outside_window = random_u32(),
@@ -147,6 +148,7 @@ static void assert_same_sa(const struct xfrm_sa *a, const struct xfrm_sa *b)
 	assert_int_equal(a->if_id, b->if_id);
 	assert_int_equal(a->reqid, b->reqid);
 	assert_int_equal(a->direction, b->direction);
+	assert_int_equal(a->cpu, b->cpu);
 	assert_int_equal(a->mode, b->mode);
 	assert_int_equal(a->larval, b->larval);
 	assert_memory_equal(&a->aead, &b->aead, sizeof(a->aead));
@@ -422,7 +424,7 @@ static void an_attribute_of_a_later_kernel_is_passed_over(void **state)
 
 	(void)state;
 	message_sa(buf, XFRM_MSG_NEWSA, &sa);
-	mnl_attr_put_u32(nlh, 35, 7); /* XFRMA_SA_PCPU */
+	mnl_attr_put_u32(nlh, 36, 7);
 	mnl_attr_put_u32(nlh, 1000, 7);
 	assert_decodes(nlh->nlmsg_len, &e);
 	assert_same_sa(&e.sa, &sa);

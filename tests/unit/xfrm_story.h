@@ -90,6 +90,7 @@ static inline struct xfrm_sa sa_of(const struct step *s)
 		.if_id = s->if_id,
 		.reqid = 1,
 		.direction = in ? XFRM_DIRECTION_IN : XFRM_DIRECTION_OUT,
+		.cpu = XFRM_NO_CPU,
 		.mode = XFRM_MODE_TUNNEL,
 		.aead = { "rfc4106(gcm(aes))", 160 },
 		.encap = s->port != 0,

@@ -8,8 +8,8 @@
 #include "show.h"
 
 static const struct noun *const nouns[] = {
-	&noun_tunnels, &noun_connections, &noun_attachments,
-	&noun_routes,  &noun_groups,	  &noun_drops,
+	&noun_tunnels, &noun_connections, &noun_attachments, &noun_routes,
+	&noun_groups,  &noun_drops,	  &noun_cpus,
 };
 
 const struct command show_commands[] = {
@@ -112,6 +112,19 @@ const struct command show_commands[] = {
 		.name = "groups",
 		.parent = "show",
 		.summary = "ECMP groups: members and their share of the buckets",
+		.run = show_run,
+	},
+	{
+		.name = "cpus",
+		.parent = "show",
+		.summary = "devices whose packets are spread over CPUs, and what each CPU did",
+		.help = "SPREAD: esp (an underlay's, by SPI) or flows (an attachment's). SAS are "
+			"the inbound\n"
+			"SAs that a CPU has, SENT THERE the packets that were put into its queue, "
+			"HANDLED what\n"
+			"it took out, LOST what has not come out for some seconds: the queue was "
+			"full. WHY it\n"
+			"is not spread.",
 		.run = show_run,
 	},
 	{

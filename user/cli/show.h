@@ -22,7 +22,7 @@ struct noun {
 };
 
 extern const struct noun noun_tunnels, noun_connections, noun_attachments, noun_routes, noun_groups,
-	noun_drops;
+	noun_drops, noun_cpus;
 
 /* show_sas.c: the table of a tunnel's SAs, indented. 0 or -ENOMEM. */
 int show_sas(const json_t *tunnel);

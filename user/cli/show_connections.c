@@ -65,8 +65,9 @@ static void attachment_row(struct table *t, const json_t *list, const json_t *it
 	table_cell(t, STYLE_PLAIN, "%s", field_list(item, "vlan", buf));
 	cell_text(t, item, "association");
 	table_cell(t, STYLE_PLAIN, "%s", field_list(item, "learned_by", buf));
-	table_cell(t, STYLE_PLAIN, "%s%s", xdp ? xdp : "-",
-		   json_is_true(field(item, "redirect")) ? ", redirect" : "");
+	table_cell(t, STYLE_PLAIN, "%s%s%s", xdp ? xdp : "-",
+		   json_is_true(field(item, "redirect")) ? ", redirect" : "",
+		   json_array_size(field(item, "cpus")) ? ", cpus" : "");
 	cell_packets(t, item, "in");
 	cell_bytes(t, item, "in");
 	cell_packets(t, item, "out");

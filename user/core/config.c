@@ -124,6 +124,9 @@ void config_free(struct config *c)
 	free(c->attachments);
 	free(c->customer_gateways);
 	free(c->connections);
+	for (size_t i = 0; i < c->gateway.underlay_count; i++)
+		free(c->gateway.underlays[i].name);
+	free(c->gateway.underlays);
 	free(c->gateway.secrets);
 	free(c->file);
 	*c = (struct config){ 0 };
@@ -190,6 +193,43 @@ int config_find_table(const struct config *c, const char *name)
 	return -1;
 }
 
+const char *config_cpus_format(const struct config_cpus *c, char buf[CPUS_STRLEN])
+{
+	size_t n = 0;
+
+	if (c->mode != CPUS_LIST)
+		return strcpy(buf, c->mode == CPUS_AUTO ? "auto" : "off");
+	buf[0] = '\0';
+	for (size_t i = 0, last; i < c->count && n < CPUS_STRLEN; i = last + 1) {
+		for (last = i; last + 1 < c->count && c->list[last + 1] == c->list[last] + 1;)
+			last++;
+		n += (size_t)snprintf(buf + n, CPUS_STRLEN - n, "%s%u", i ? " " : "", c->list[i]);
+		if (last > i && n < CPUS_STRLEN)
+			n += (size_t)snprintf(buf + n, CPUS_STRLEN - n, "-%u", c->list[last]);
+	}
+	return buf;
+}
+
+const struct config_cpus *config_device_cpus(const struct config *c, const char *device)
+{
+	static const struct config_cpus off;
+
+	for (size_t i = 0; i < c->attachment_count; i++)
+		if (c->attachments[i].device && is_named(c->attachments[i].device, device) &&
+		    c->attachments[i].cpus.mode != CPUS_OFF)
+			return &c->attachments[i].cpus;
+	return &off;
+}
+
+const struct config_underlay *config_find_underlay(const struct config_gateway *g,
+						   const char *device)
+{
+	for (size_t i = 0; i < g->underlay_count; i++)
+		if (is_named(g->underlays[i].name, device))
+			return &g->underlays[i];
+	return NULL;
+}
+
 int config_find_attachment(const struct config *c, const char *name)
 {
 	for (size_t i = 0; i < c->attachment_count; i++)
@@ -241,6 +281,10 @@ int config_each_device(const struct config *c, config_name_fn fn, void *context)
 	for (size_t i = 0; !result && i < c->attachment_count; i++)
 		if (c->attachments[i].device)
 			result = fn(c->attachments[i].device, c->attachments[i].device_mark,
+				    context);
+	for (size_t i = 0; !result && i < c->gateway.underlay_count; i++)
+		if (c->gateway.underlays[i].name)
+			result = fn(c->gateway.underlays[i].name, c->gateway.underlays[i].mark,
 				    context);
 	for (size_t i = 0; !result && i < c->connection_count; i++)
 		for (size_t k = 0; !result && k < c->connections[i].tunnel_count; k++) {

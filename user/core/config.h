@@ -17,6 +17,8 @@
 #define VLANS_PER_ATTACHMENT   2
 #define NAME_MAX_LEN	       47 /* of tables, attachments, gateways, connections, tunnels */
 #define DEVICE_NAME_MAX	       15 /* IFNAMSIZ - 1 */
+#define CPUS_PER_DEVICE	       64 /* that its packets are spread over */
+#define CPU_NUMBER_MAX	       1023
 
 /* What is not written in the file. */
 #define DEFAULT_LOCAL_ASN	   45104u /* [S54] */
@@ -51,6 +53,7 @@ struct mark {
 enum attachment_type { ATTACHMENT_VPC, ATTACHMENT_VBR, ATTACHMENT_VPN };
 enum slow_path_mode { SLOW_PATH_FULL, SLOW_PATH_SUMMARY };
 enum xdp_mode { XDP_AUTO, XDP_NATIVE, XDP_OFF };
+enum cpus_mode { CPUS_OFF, CPUS_AUTO, CPUS_LIST };
 enum redirect_mode { REDIRECT_AUTO, REDIRECT_ON, REDIRECT_OFF };
 enum no_route { NO_ROUTE_DROP, NO_ROUTE_PASS };
 /* What a failed health check does: the tunnel carries nothing, or it is only said. */
@@ -68,6 +71,14 @@ struct config_ref {
 	char *name;
 	struct mark mark;
 	int index;
+};
+
+/* Over which CPUs a device's packets are spread; default CPUS_OFF. */
+struct config_cpus {
+	enum cpus_mode mode;
+	uint16_t count;
+	uint16_t list[CPUS_PER_DEVICE]; /* ascending */
+	struct mark mark;
 };
 
 /* A static route of a TR table [D9]: blackhole, or to an attachment. */
@@ -111,7 +122,8 @@ struct config_attachment {
 	struct mark mtu_mark;
 	enum xdp_mode xdp;	     /* default XDP_AUTO */
 	enum redirect_mode redirect; /* default REDIRECT_AUTO */
-	uint32_t asn;		     /* vbr [S46]; 0: not known */
+	struct config_cpus cpus;
+	uint32_t asn; /* vbr [S46]; 0: not known */
 	struct mark asn_mark;
 	uint32_t priority; /* vbr: metric in D6 [D17]; default 0 */
 	struct mark priority_mark;
@@ -240,6 +252,13 @@ struct config_fpm {
 	uint32_t quiet_s; /* without a route: a replay is complete */
 };
 
+/* A device that ESP comes in by. */
+struct config_underlay {
+	char *name; /* of the device */
+	struct mark mark;
+	struct config_cpus cpus;
+};
+
 /* gateway: what concerns this host rather than the service. */
 struct config_gateway {
 	char *secrets; /* directory, default DEFAULT_SECRETS */
@@ -255,6 +274,8 @@ struct config_gateway {
 	struct config_fpm fpm;
 	uint32_t return_idle_ms; /* buckets that are to move back wait to be idle so long; 0: off */
 	uint32_t return_within_ms; /* at most */
+	struct config_underlay *underlays;
+	size_t underlay_count;
 };
 
 struct config {
@@ -304,6 +325,9 @@ const char *tunnel_device_name(const struct config_tunnel *t, char buf[16]);
 const char *health_check_format(const struct config_health_check *h, char buf[HEALTH_CHECK_STRLEN]);
 /* "off", or "half_life 30000ms, suppress 3000, reuse 1000, max 300000ms". */
 const char *damping_format(const struct config_damping *d, char buf[DAMPING_STRLEN]);
+/* "off", "auto", or "0 2-3". */
+#define CPUS_STRLEN 400
+const char *config_cpus_format(const struct config_cpus *c, char buf[CPUS_STRLEN]);
 const char *on_failure_name(enum on_failure f);
 /* What its health check sends from; family 0: not known. */
 const struct address *tunnel_health_source(const struct config_tunnel *t);
@@ -326,6 +350,11 @@ int config_find_attachment(const struct config *c, const char *name);
 /* The connection that a table can lead to, the first one found, or -1; *other (may be NULL):
  * another one, or -1. */
 int config_table_connection(const struct config *c, const struct config_table *t, int *other);
+/* What is written of any attachment of the device; never NULL. */
+const struct config_cpus *config_device_cpus(const struct config *c, const char *device);
+/* What is written for an underlay; NULL: nothing. */
+const struct config_underlay *config_find_underlay(const struct config_gateway *g,
+						   const char *device);
 int config_find_customer_gateway(const struct config *c, const char *name);
 int config_find_connection(const struct config *c, const char *name);
 /* By the tunnel's name; *index is its position within the connection that is returned. */

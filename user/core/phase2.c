@@ -44,8 +44,11 @@ static void judge(struct phase2 *p, struct tunnel_entry *t, enum phase2_cause ca
 	struct phase2_state was = t->state, *s = &t->state;
 
 	phase2_judge(t, s);
-	if (s->status == was.status && s->up == was.up)
+	if (s->status == was.status && s->up == was.up) {
+		if (s->valid_in != was.valid_in || s->spi_in != was.spi_in)
+			phase2_queue_change(p, t, &was);
 		return;
+	}
 	s->cause = cause;
 	s->since_ns = now_ns;
 	if (s->up != was.up)

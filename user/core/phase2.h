@@ -117,7 +117,8 @@ void phase2_end_dump(struct phase2 *p, uint64_t now_ns, struct phase2_drift *dri
 /* The dump failed: nothing is swept, what was learned is kept and judged. */
 void phase2_abort_dump(struct phase2 *p, uint64_t now_ns);
 
-/* Takes the oldest change that was not yet taken. Changes of one tunnel are merged into one. */
+/* Takes the oldest change that was not yet taken. Changes of one tunnel are merged into one. Other
+ * inbound SAs than before are a change, too, with the same status. */
 bool phase2_take_change(struct phase2 *p, struct phase2_change *out);
 
 /* NULL: not watched. Valid until the next call that changes `p`. */

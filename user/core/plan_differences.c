@@ -89,6 +89,37 @@ static const char *redirect_name(enum redirect_mode m)
 	return names[m];
 }
 
+static void cpus_differ(struct differences *d, const char *key, const struct config_cpus *was,
+			const struct config_cpus *is)
+{
+	char a[CPUS_STRLEN], b[CPUS_STRLEN];
+
+	words_differ(d, key, config_cpus_format(was, a), config_cpus_format(is, b));
+}
+
+/* An underlay that is not written is not spread. */
+static void underlays_differ(struct differences *d, const struct config_gateway *was,
+			     const struct config_gateway *is)
+{
+	static const struct config_cpus off;
+	char key[DEVICE_NAME_MAX + 16];
+
+	for (size_t i = 0; i < was->underlay_count; i++) {
+		const struct config_underlay *a = &was->underlays[i];
+		const struct config_underlay *b = config_find_underlay(is, a->name);
+
+		snprintf(key, sizeof(key), "underlay %s", a->name);
+		cpus_differ(d, key, &a->cpus, b ? &b->cpus : &off);
+	}
+	for (size_t i = 0; i < is->underlay_count; i++) {
+		const struct config_underlay *b = &is->underlays[i];
+
+		snprintf(key, sizeof(key), "underlay %s", b->name);
+		if (!config_find_underlay(was, b->name))
+			cpus_differ(d, key, &off, &b->cpus);
+	}
+}
+
 void attachment_differs(struct differences *d, const struct config_attachment *was,
 			const struct config_attachment *is)
 {
@@ -101,6 +132,7 @@ void attachment_differs(struct differences *d, const struct config_attachment *w
 	number_differs(d, "mtu", was->mtu, is->mtu);
 	words_differ(d, "xdp", xdp_name(was->xdp), xdp_name(is->xdp));
 	words_differ(d, "redirect", redirect_name(was->redirect), redirect_name(is->redirect));
+	cpus_differ(d, "cpus", &was->cpus, &is->cpus);
 	number_differs(d, "asn", was->asn, is->asn);
 	number_differs(d, "priority", was->priority, is->priority);
 	words_differ(d, "connection", was->connection.name, is->connection.name);
@@ -197,4 +229,5 @@ void gateway_differs(struct differences *d, const struct config_gateway *was,
 	fpm_differs(d, &was->fpm, &is->fpm);
 	number_differs(d, "return_idle", was->return_idle_ms, is->return_idle_ms);
 	number_differs(d, "return_within", was->return_within_ms, is->return_within_ms);
+	underlays_differ(d, was, is);
 }

@@ -48,6 +48,8 @@ static const struct {
 	{ "S47", rule_bgp_asn },
 	{ "", rule_bgp_timers },
 	{ "", rule_fpm },
+	{ "", rule_cpus_need_xdp },
+	{ "", rule_cpus_of_a_device },
 	{ "", rule_kernel_table },
 	{ "", rule_capacity },
 	{ "D11", rule_gateway_addresses },

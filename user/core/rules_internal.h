@@ -31,6 +31,9 @@ rule_fn rule_damping;
 /* rules_fpm.c */
 rule_fn rule_fpm;
 
+/* rules_cores.c */
+rule_fn rule_cpus_need_xdp, rule_cpus_of_a_device;
+
 /* rules_health.c */
 rule_fn rule_health_addresses, rule_health_answers;
 

@@ -72,6 +72,8 @@ void rule_device_names(const struct config *c, struct findings *f)
 		check_device_name(a->device, a->device_mark, f);
 	for (EACH_TUNNEL(c, t))
 		check_device_name(t->device, t->device_mark, f);
+	for (size_t i = 0; i < c->gateway.underlay_count; i++)
+		check_device_name(c->gateway.underlays[i].name, c->gateway.underlays[i].mark, f);
 }
 
 /* An attachment's device may serve other attachments, by VLAN. A created one is as unique as the

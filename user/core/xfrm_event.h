@@ -13,6 +13,7 @@
 
 #define XFRM_TEMPLATES	   6  /* the kernel's XFRM_MAX_DEPTH */
 #define XFRM_ALGORITHM_LEN 64 /* with its NUL */
+#define XFRM_NO_CPU	   0xffffu
 #define XFRM_UNLIMITED	   UINT64_MAX
 
 /* What identifies an SA in the kernel. The family is the address's. */
@@ -51,6 +52,7 @@ struct xfrm_sa {
 	uint32_t if_id; /* 0: none */
 	uint32_t reqid; /* for display; identifies nothing */
 	enum xfrm_direction direction;
+	uint32_t cpu; /* that it is for [RFC 9611]; XFRM_NO_CPU: for any */
 	uint8_t mode;
 	bool larval; /* negotiation has begun, no keys yet: carries nothing */
 	struct xfrm_algorithm aead, crypt, auth;

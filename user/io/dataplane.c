@@ -7,6 +7,7 @@
  *   dataplane_maps.c     what is written to maps, and read back
  *   dataplane_index.c    the memory of what makes lookups fast
  *   dataplane_audit.c    pins that somebody removed
+ *   dataplane_cores.c    packets for other CPUs
  *   dataplane_shared.c   maps that are memory of this process
  *   dataplane_counters.c what the programs count, and what they say of a packet
  */
@@ -100,7 +101,8 @@ int dataplane_pin_path(const struct dataplane *d, const char *name, char out[PAT
 
 bool dataplane_has_pin(const struct bpf_map *map)
 {
-	return !strchr(bpf_map__name(map), '.') && bpf_map__type(map) != BPF_MAP_TYPE_DEVMAP;
+	return !strchr(bpf_map__name(map), '.') && bpf_map__type(map) != BPF_MAP_TYPE_DEVMAP &&
+	       bpf_map__type(map) != BPF_MAP_TYPE_CPUMAP;
 }
 
 static int set_pin_paths(struct dataplane *d)
@@ -208,7 +210,8 @@ static int configure(struct dataplane *d, const struct dataplane_options *option
 		return err;
 	d->object->rodata->hash_mode = options->hash;
 	d->object->rodata->decision_cookie = cookie;
-	return set_pin_paths(d);
+	err = dataplane_size_cores(d->object);
+	return err ? err : set_pin_paths(d);
 }
 
 static int load(struct dataplane *d, const struct dataplane_options *options, const char **why)

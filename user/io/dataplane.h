@@ -49,6 +49,11 @@ int dataplane_attach_device(struct dataplane *d, uint32_t ifindex, enum dataplan
 			    bool *native);
 /* Attaches the tc program of a tunnel's interface. */
 int dataplane_attach_tunnel(struct dataplane *d, uint32_t ifindex);
+/* Attaches the guard of an underlay, native XDP alone; and removes it. -EOPNOTSUPP: the driver has
+ * no XDP. A device that has the programs of an attachment does both by those. */
+int dataplane_attach_guard(struct dataplane *d, uint32_t ifindex);
+int dataplane_detach_guard(struct dataplane *d, uint32_t ifindex);
+bool dataplane_guarded(const struct dataplane *d, uint32_t ifindex);
 /* Removes ours from a device, XDP and tc. A device that is gone is no error. */
 int dataplane_detach(struct dataplane *d, uint32_t ifindex);
 
@@ -125,6 +130,33 @@ bool dataplane_live(const struct dataplane *d, uint32_t tunnel);
 void dataplane_track_use(struct dataplane *d, bool on);
 /* Monotonic ns before which a noted bucket sent its last packet, at most 134 ms late; 0: never. */
 uint64_t dataplane_last_use(const struct dataplane *d, uint32_t group, unsigned bucket);
+
+/*
+ * Packets for other CPUs. A CPU must have its queue before a spread names it, and until after none
+ * does. Queues are not kept across loads: the programs that a controller attaches see those that it
+ * made. -EINVAL: there can be no such CPU. SPIs in host order.
+ */
+int dataplane_set_core(struct dataplane *d, uint32_t cpu, bool on);
+int dataplane_set_spread(struct dataplane *d, const struct spread_key *key,
+			 const struct spread *value);
+int dataplane_delete_spread(struct dataplane *d, const struct spread_key *key);
+int dataplane_set_sa_place(struct dataplane *d, uint32_t spi, const struct sa_place *value);
+int dataplane_get_sa_place(struct dataplane *d, uint32_t spi, struct sa_place *out);
+int dataplane_delete_sa_place(struct dataplane *d, uint32_t spi);
+/* As the walks below; the callbacks may delete the entry that they are called for. */
+typedef int (*dataplane_spread_fn)(const struct spread_key *key, const struct spread *value,
+				   void *data);
+typedef int (*dataplane_sa_place_fn)(uint32_t spi, const struct sa_place *value, void *data);
+int dataplane_each_spread(struct dataplane *d, dataplane_spread_fn fn, void *data);
+int dataplane_each_sa_place(struct dataplane *d, dataplane_sa_place_fn fn, void *data);
+/* By position in the spread's list: what was sent to that CPU, and what has arrived there. What is
+ * missing waits, or is lost. */
+struct spread_counters {
+	struct counter sent[MAX_CORES], arrived[MAX_CORES];
+};
+int dataplane_spread_counters(struct dataplane *d, const struct spread *s,
+			      struct spread_counters *out);
+int dataplane_reset_spread(struct dataplane *d, uint32_t slot);
 
 int dataplane_set_name(struct dataplane *d, enum name_kind kind, uint32_t id, const char *name);
 int dataplane_delete_name(struct dataplane *d, enum name_kind kind, uint32_t id);

@@ -268,6 +268,21 @@ int dataplane_attach_device(struct dataplane *d, uint32_t ifindex, enum dataplan
 	return xdp == DATAPLANE_XDP_AUTO ? err : dataplane_first(failed, err);
 }
 
+int dataplane_attach_guard(struct dataplane *d, uint32_t ifindex)
+{
+	return attach_link(d, &xdp_hook, d->object->progs.xdp_guard, ifindex);
+}
+
+int dataplane_detach_guard(struct dataplane *d, uint32_t ifindex)
+{
+	return detach_link(d, &xdp_hook, ifindex);
+}
+
+bool dataplane_guarded(const struct dataplane *d, uint32_t ifindex)
+{
+	return link_is_attached(d, &xdp_hook, d->object->progs.xdp_guard, ifindex);
+}
+
 int dataplane_attach_tunnel(struct dataplane *d, uint32_t ifindex)
 {
 	return attach_tc(d, tc_program(d, false, false), ifindex);

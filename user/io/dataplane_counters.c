@@ -11,8 +11,8 @@
 
 /* ---- counters ---- */
 
-static int add_counter(struct dataplane *d, const struct bpf_map *map, uint32_t index,
-		       struct counter *sum)
+int dataplane_sum(struct dataplane *d, const struct bpf_map *map, uint32_t index,
+		  struct counter *sum)
 {
 	if (bpf_map_lookup_elem(bpf_map__fd(map), &index, d->per_cpu))
 		return -errno;
@@ -23,7 +23,7 @@ static int add_counter(struct dataplane *d, const struct bpf_map *map, uint32_t 
 	return 0;
 }
 
-static int zero_counter(struct dataplane *d, const struct bpf_map *map, uint32_t index)
+int dataplane_zero(struct dataplane *d, const struct bpf_map *map, uint32_t index)
 {
 	memset(d->per_cpu, 0, (size_t)d->cpus * sizeof(*d->per_cpu));
 	return bpf_map_update_elem(bpf_map__fd(map), &index, d->per_cpu, BPF_ANY) ? -errno : 0;
@@ -34,8 +34,8 @@ int dataplane_reason_counters(struct dataplane *d, uint32_t attachment, struct c
 	struct counter sums[REASON_COUNT] = { 0 };
 
 	for (uint32_t reason = 0; reason < REASON_COUNT; reason++) {
-		int err = add_counter(d, d->object->maps.reason_counters,
-				      attachment * REASON_COUNT + reason, &sums[reason]);
+		int err = dataplane_sum(d, d->object->maps.reason_counters,
+					attachment * REASON_COUNT + reason, &sums[reason]);
 
 		if (err)
 			return err;
@@ -49,8 +49,8 @@ int dataplane_tunnel_counters(struct dataplane *d, uint32_t tunnel, struct count
 	struct counter sums[DIRECTIONS] = { 0 };
 
 	for (uint32_t direction = 0; direction < DIRECTIONS; direction++) {
-		int err = add_counter(d, d->object->maps.tunnel_counters,
-				      tunnel * DIRECTIONS + direction, &sums[direction]);
+		int err = dataplane_sum(d, d->object->maps.tunnel_counters,
+					tunnel * DIRECTIONS + direction, &sums[direction]);
 
 		if (err)
 			return err;
@@ -66,8 +66,8 @@ int dataplane_device_counters(struct dataplane *d, uint32_t attachment, struct c
 	int err = dataplane_reason_counters(d, attachment, reasons);
 
 	if (!err)
-		err = add_counter(d, d->object->maps.device_counters, attachment,
-				  &sums[DIRECTION_OUT]);
+		err = dataplane_sum(d, d->object->maps.device_counters, attachment,
+				    &sums[DIRECTION_OUT]);
 	if (err)
 		return err;
 	for (unsigned reason = 0; reason < REASON_COUNT; reason++) {
@@ -80,11 +80,11 @@ int dataplane_device_counters(struct dataplane *d, uint32_t attachment, struct c
 
 int dataplane_reset_attachment(struct dataplane *d, uint32_t attachment)
 {
-	int err = zero_counter(d, d->object->maps.device_counters, attachment);
+	int err = dataplane_zero(d, d->object->maps.device_counters, attachment);
 
 	for (uint32_t reason = 0; !err && reason < REASON_COUNT; reason++)
-		err = zero_counter(d, d->object->maps.reason_counters,
-				   attachment * REASON_COUNT + reason);
+		err = dataplane_zero(d, d->object->maps.reason_counters,
+				     attachment * REASON_COUNT + reason);
 	return err;
 }
 
@@ -93,8 +93,8 @@ int dataplane_reset_tunnel(struct dataplane *d, uint32_t tunnel)
 	int err = 0;
 
 	for (uint32_t direction = 0; !err && direction < DIRECTIONS; direction++)
-		err = zero_counter(d, d->object->maps.tunnel_counters,
-				   tunnel * DIRECTIONS + direction);
+		err = dataplane_zero(d, d->object->maps.tunnel_counters,
+				     tunnel * DIRECTIONS + direction);
 	return err;
 }
 

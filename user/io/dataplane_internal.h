@@ -29,8 +29,9 @@ struct dataplane {
 int dataplane_pin_path(const struct dataplane *d, const char *name, char out[PATH_LEN]);
 int dataplane_unpin(const struct dataplane *d, const char *name);
 
-/* Not the programs' constants, nor a map of devices: made anew at each load. (The kernel adds a
- * flag to a device map, for which libbpf takes a pinned one for another one's.) */
+/* Not the programs' constants, nor maps of devices and CPUs: made anew at each load. (The kernel
+ * adds a flag to a device map, for which libbpf takes a pinned one for another one's; a CPU's entry
+ * names a program of this load.) */
 bool dataplane_has_pin(const struct bpf_map *map);
 
 /* Of two results the one that failed first. */
@@ -42,6 +43,14 @@ static inline int dataplane_first(int err, int next)
 /* dataplane_shared.c: the maps that are memory of this process too. 0 or -errno. */
 int dataplane_share(struct dataplane *d);
 void dataplane_unshare(struct dataplane *d);
+
+/* dataplane_counters.c: adds what all CPUs have counted; makes it 0. 0 or -errno. */
+int dataplane_sum(struct dataplane *d, const struct bpf_map *map, uint32_t index,
+		  struct counter *sum);
+int dataplane_zero(struct dataplane *d, const struct bpf_map *map, uint32_t index);
+
+/* dataplane_cores.c: before the object is loaded. 0 or -errno. */
+int dataplane_size_cores(struct gateway_bpf *object);
 
 /* dataplane_index.c */
 void dataplane_index_close(struct dataplane *d);

@@ -89,6 +89,9 @@ decode_fn decode_text, decode_name, decode_reference, decode_references;
 decode_fn decode_address, decode_prefix, decode_prefixes;
 decode_fn decode_vlans, decode_next_hops, decode_one_gateway_address, decode_gateway_addresses;
 
+/* config_cpus.c */
+decode_fn decode_cpus;
+
 /* What they share. */
 struct mark mark_of(const yaml_node_t *node);
 bool is_null(const yaml_node_t *node);

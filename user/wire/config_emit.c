@@ -40,6 +40,36 @@ static void put_fpm(struct emitter *e, const struct config_fpm *fpm)
 	end_mapping(e);
 }
 
+static void key_cpus(struct emitter *e, const struct config_cpus *c)
+{
+	if (!c->mark.line)
+		return;
+	if (c->mode != CPUS_LIST) {
+		key_word(e, "cpus", c->mode == CPUS_AUTO ? "auto" : "off");
+		return;
+	}
+	put_plain(e, "cpus");
+	begin_list(e, true);
+	for (size_t i = 0; i < c->count; i++)
+		put_number(e, c->list[i]);
+	end_list(e);
+}
+
+static void put_underlays(struct emitter *e, const struct config_gateway *g)
+{
+	if (!g->underlay_count)
+		return;
+	put_plain(e, "underlays");
+	begin_mapping(e, false);
+	for (size_t i = 0; i < g->underlay_count; i++) {
+		put_text(e, g->underlays[i].name);
+		begin_mapping(e, true);
+		key_cpus(e, &g->underlays[i].cpus);
+		end_mapping(e);
+	}
+	end_mapping(e);
+}
+
 static void put_gateway(struct emitter *e, const struct config_gateway *g)
 {
 	static const char *const hashes[] = { [HASH_L3] = "l3", [HASH_SYMMETRIC] = "symmetric" };
@@ -62,6 +92,7 @@ static void put_gateway(struct emitter *e, const struct config_gateway *g)
 	put_fpm(e, &g->fpm);
 	key_duration(e, "return_idle", g->return_idle_ms, 0);
 	key_duration(e, "return_within", g->return_within_ms, DEFAULT_RETURN_WITHIN_MS);
+	put_underlays(e, g);
 	end_mapping(e);
 }
 
@@ -139,6 +170,7 @@ static void put_device_attachment(struct emitter *e, const struct config_attachm
 		key_word(e, "xdp", xdp[a->xdp]);
 	if (a->redirect != REDIRECT_AUTO)
 		key_word(e, "redirect", redirect[a->redirect]);
+	key_cpus(e, &a->cpus);
 	key_number(e, "asn", a->asn, 0);
 	key_number(e, "priority", a->priority, 0);
 }

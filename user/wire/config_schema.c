@@ -60,6 +60,19 @@ static const struct schema damping_schema = {
 	.size = sizeof(struct config_damping),
 };
 
+static const struct field underlay_fields[] = {
+	{ "cpus", decode_cpus, VALUE(struct config_underlay, cpus), .required = true },
+	END,
+};
+
+static const struct schema underlay_schema = {
+	.what = "an underlay",
+	.fields = underlay_fields,
+	.size = sizeof(struct config_underlay),
+	.name = offsetof(struct config_underlay, name),
+	.name_mark = offsetof(struct config_underlay, mark),
+};
+
 static const struct field gateway_fields[] = {
 	{ "secrets", decode_text, VALUE(struct config_gateway, secrets),
 	  MARK(struct config_gateway, secrets_mark) },
@@ -81,6 +94,8 @@ static const struct field gateway_fields[] = {
 	  RANGE(200, 3600000) },
 	{ "return_within", decode_duration, VALUE(struct config_gateway, return_within_ms),
 	  RANGE(1000, 86400000), .initial = DEFAULT_RETURN_WITHIN_MS },
+	{ "underlays", decode_named, LIST(struct config_gateway, underlays, underlay_count),
+	  .schema = &underlay_schema },
 	END,
 };
 
@@ -135,6 +150,7 @@ static const struct field attachment_fields[] = {
 	  .names = xdp_words },
 	{ "redirect", decode_word, VALUE(struct config_attachment, redirect), .variants = DEVICES,
 	  .names = redirect_words },
+	{ "cpus", decode_cpus, VALUE(struct config_attachment, cpus), .variants = DEVICES },
 	{ "asn", decode_asn, VALUE(struct config_attachment, asn),
 	  MARK(struct config_attachment, asn_mark), .variants = VBR, ASN_RANGE, .rule = " [D17]" },
 	{ "priority", decode_number, VALUE(struct config_attachment, priority),

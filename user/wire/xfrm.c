@@ -24,6 +24,7 @@ static const uint16_t attribute_sizes[XFRM_ATTRIBUTES] = {
 	[XFRMA_MARK] = sizeof(struct xfrm_mark),
 	[XFRMA_IF_ID] = sizeof(uint32_t),
 	[ESPALIER_XFRMA_SA_DIR] = sizeof(uint8_t),
+	[ESPALIER_XFRMA_SA_PCPU] = sizeof(uint32_t),
 };
 
 /* Where the message really ends: libmnl's own walk rounds that up. */

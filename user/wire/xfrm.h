@@ -13,6 +13,7 @@
 #define ESPALIER_XFRMA_SA_DIR	 33
 #define ESPALIER_XFRM_SA_DIR_IN	 1
 #define ESPALIER_XFRM_SA_DIR_OUT 2
+#define ESPALIER_XFRMA_SA_PCPU	 35
 
 /*
  * Decodes the one message at the start of `buf` (4-byte aligned, as netlink is). 0; -ENOMSG: of no

@@ -9,7 +9,7 @@
 #include <libmnl/libmnl.h>
 #include "xfrm.h"
 
-#define XFRM_ATTRIBUTES (ESPALIER_XFRMA_SA_DIR + 1)
+#define XFRM_ATTRIBUTES (ESPALIER_XFRMA_SA_PCPU + 1)
 
 /* The attributes of one message by type; NULL: absent. Lengths are checked against the minimum. */
 struct xfrm_attributes {

@@ -73,6 +73,15 @@ static enum xfrm_direction read_direction(const struct xfrm_attributes *a)
 	return XFRM_DIRECTION_UNKNOWN;
 }
 
+/* Linux 6.13 and later. Not there: of no CPU in particular. */
+static uint32_t read_cpu(const struct xfrm_attributes *a)
+{
+	const struct nlattr *attr = a->by_type[ESPALIER_XFRMA_SA_PCPU];
+	uint32_t cpu = attr ? mnl_attr_get_u32(attr) : XFRM_NO_CPU;
+
+	return cpu < XFRM_NO_CPU ? cpu : XFRM_NO_CPU;
+}
+
 static void read_encap(const struct xfrm_attributes *a, struct xfrm_sa *sa)
 {
 	struct xfrm_encap_tmpl encap;
@@ -171,6 +180,7 @@ int xfrm_read_sa(const struct xfrm_usersa_info *info, const struct xfrm_attribut
 	read_algorithms(a, &sa);
 	read_encap(a, &sa);
 	read_replay(a, &sa);
+	sa.cpu = read_cpu(a);
 	sa.larval = !sa.id.spi || !(sa.aead.name[0] || sa.crypt.name[0] || sa.auth.name[0]);
 	*out = sa;
 	return 0;
@@ -179,7 +189,9 @@ int xfrm_read_sa(const struct xfrm_usersa_info *info, const struct xfrm_attribut
 int xfrm_read_sa_id(const struct xfrm_usersa_id *id, const struct xfrm_attributes *a,
 		    struct xfrm_sa *out)
 {
-	struct xfrm_sa sa = { .if_id = xfrm_read_if_id(a), .direction = read_direction(a) };
+	struct xfrm_sa sa = { .if_id = xfrm_read_if_id(a),
+			      .direction = read_direction(a),
+			      .cpu = XFRM_NO_CPU };
 
 	if (xfrm_read_address(id->family, &id->daddr, &sa.id.daddr))
 		return -EBADMSG;
