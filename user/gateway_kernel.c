@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -131,7 +132,10 @@ static void forget_changed(struct kernel *k)
 	k->changed_count = 0;
 }
 
-/* The kernel has been given all of `plan`. Takes over both. */
+/*
+ * The kernel has been given all of `plan`. Takes over both. With them goes what it took to get here
+ * (a start, an apply: the text, the plan, the tables before): back to the system.
+ */
 static int settle(struct gateway *g, struct host_facts *facts, struct host_plan *plan)
 {
 	int err = 0;
@@ -140,6 +144,7 @@ static int settle(struct gateway *g, struct host_facts *facts, struct host_plan 
 	if (!host_uncertain(g->host))
 		err = slow_path_settle(&g->slow, facts);
 	host_facts_free(facts);
+	malloc_trim(0);
 	return err;
 }
 

@@ -2,6 +2,7 @@
 /* espalierd: options, and going to the background. The gateway itself is gateway.c. */
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include <unistd.h>
 #include "gateway.h"
 #include "version.h"
+
+#define MMAP_THRESHOLD (128 << 10)
 
 #define DEFAULT_CONFIG	    "/etc/espalier/espalier.yaml"
 #define DEFAULT_PIN_DIR	    "/sys/fs/bpf/espalier"
@@ -205,6 +208,9 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	/* For good: glibc would raise it with the first large block that is freed, and keep those
+	 * that follow. */
+	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 	if (call.cleanup)
 		return gateway_cleanup(&call.options);
 	if (call.foreground)

@@ -8,7 +8,7 @@
 #define S43_CONNECTION 2000u
 #define S44_DEFAULT    50u
 
-/* What stands in the tries of prefixes: that it is there is all there is to say. */
+/* What stands in the trie of those that wait: that it is there is all there is to say. */
 static char present;
 
 struct learned_limits learned_limits_of(const struct config *c, size_t connection)
@@ -31,14 +31,29 @@ void learned_set_limits(struct learned *l, struct learned_limits limits)
 	l->limits = limits;
 }
 
-int learned_note(struct trie *t, const struct prefix *p)
+int learned_wait(struct learned *l, const struct prefix *p)
 {
-	void **place = trie_insert(t, p);
+	void **place = trie_insert(&l->waiting, p);
 
 	if (!place)
 		return -ENOMEM;
 	*place = &present;
 	return 0;
+}
+
+static int note(struct learned *l, const struct prefix *p, struct offer **routes_place)
+{
+	void **place = trie_insert(&l->dirty, p);
+
+	if (!place)
+		return -ENOMEM;
+	*place = routes_place;
+	return 0;
+}
+
+int learned_note(struct learned *l, const struct prefix *p)
+{
+	return note(l, p, (struct offer **)trie_insert(&l->routes, p));
 }
 
 void learned_count(size_t *by_tunnel, tunnel_mask was, tunnel_mask now)
@@ -121,7 +136,7 @@ int learned_offer(struct learned *l, const struct prefix *p, const struct learne
 		return -ENOMEM;
 	o = learned_find(*place, offer->metric);
 	same = o && !o->gone && o->is.tunnels == offer->tunnels;
-	if (!same && learned_note(&l->dirty, p))
+	if (!same && note(l, p, place))
 		goto no_memory;
 	if (!o && take_gone(*place, offer))
 		o = *place;
@@ -141,8 +156,10 @@ int learned_offer(struct learned *l, const struct prefix *p, const struct learne
 	o->generation = l->generation;
 	return 0;
 no_memory:
-	if (!*place)
+	if (!*place) {
+		trie_remove(&l->dirty, p);
 		trie_forget(&l->routes, p);
+	}
 	return -ENOMEM;
 }
 
@@ -176,7 +193,7 @@ int learned_withdraw(struct learned *l, const struct prefix *p, uint32_t metric,
 
 	if (!o || o->gone)
 		return 0;
-	if (learned_note(&l->dirty, p))
+	if (learned_note(l, p))
 		return -ENOMEM;
 	o->is.tunnels &= (tunnel_mask)~tunnels;
 	if (!o->is.tunnels)
@@ -198,7 +215,7 @@ static int follow_nexthop(const struct prefix *p, void *data, void *context)
 	for (struct offer *o = data; !err && o; o = o->next) {
 		if (o->gone || o->is.nexthop != c->nexthop || o->is.tunnels == c->tunnels)
 			continue;
-		err = learned_note(&c->learned->dirty, p);
+		err = learned_note(c->learned, p);
 		if (!err)
 			o->is.tunnels = c->tunnels;
 	}
@@ -231,7 +248,7 @@ static int sweep(const struct prefix *p, void *data, void *context)
 		next = o->next;
 		if (o->gone || o->stale || o->generation == l->generation)
 			continue;
-		if (learned_note(&l->dirty, p))
+		if (learned_note(l, p))
 			return -ENOMEM;
 		learned_leave(l, (struct offer **)trie_insert(&l->routes, p), o);
 	}

@@ -43,8 +43,9 @@ struct learned_counts {
 };
 
 struct learned {
-	struct trie routes;  /* prefix → struct offer, best metric first */
-	struct trie dirty;   /* prefixes whose offer changed since the last settling */
+	struct trie routes; /* prefix → struct offer, best metric first */
+	struct trie dirty;  /* prefixes whose offer changed since the last settling → their place in
+			       `routes`, which keeps it until then */
 	struct trie waiting; /* prefixes with a tunnel that found no room */
 	struct learned_limits limits;
 	struct learned_counts counts; /* as of the last settling */

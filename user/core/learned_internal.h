@@ -21,8 +21,9 @@ struct offer {
 	tunnel_mask told;     /* accepted, as the caller knows it */
 };
 
-/* A prefix into a trie of prefixes. 0 or -ENOMEM. */
-int learned_note(struct trie *t, const struct prefix *p);
+/* A prefix that has offers is to be settled, or waits for room. 0 or -ENOMEM. */
+int learned_note(struct learned *l, const struct prefix *p);
+int learned_wait(struct learned *l, const struct prefix *p);
 /* What a route's tunnels add to the numbers by tunnel, in the place of what they added before. */
 void learned_count(size_t *by_tunnel, tunnel_mask was, tunnel_mask now);
 /* Of the routes to one prefix that with this metric, or NULL. */

@@ -28,19 +28,38 @@ static tunnel_mask refused(const struct offer *o)
 	return o->is.tunnels & (tunnel_mask)~o->accepted;
 }
 
-/* First what goes: it makes room. What has come waits for its turn. */
+/* What the routes' place, as the dirty ones know it, has. */
+static struct offer *offer_at(void *place)
+{
+	return *(struct offer **)place;
+}
+
+/* First what goes: it makes room. */
 static int take_offer(const struct prefix *p, void *data, void *context)
 {
 	struct learned *l = context;
-	struct offer *o = trie_exact(&l->routes, p);
+	struct offer *o = offer_at(data);
 
-	(void)data;
-	if (!o)
-		return 0;
+	(void)p;
 	learned_count(l->counts.offered, o->counted, o->is.tunnels);
 	o->counted = o->is.tunnels;
 	accept(l, o, o->accepted & o->is.tunnels);
-	return refused(o) ? learned_note(&l->waiting, p) : 0;
+	return 0;
+}
+
+static int accept_all(const struct prefix *p, void *data, void *context)
+{
+	struct offer *o = offer_at(data);
+
+	(void)p;
+	accept(context, o, o->is.tunnels);
+	return 0;
+}
+
+/* What has come waits for its turn. */
+static int wait_for_room(const struct prefix *p, void *data, void *context)
+{
+	return refused(offer_at(data)) ? learned_wait(context, p) : 0;
 }
 
 static int give_room(const struct prefix *p, void *data, void *context)
@@ -53,7 +72,7 @@ static int give_room(const struct prefix *p, void *data, void *context)
 		if (refused(o) >> t & 1 && l->counts.accepted[t] < l->limits.tunnel &&
 		    pairs(l) < l->limits.connection)
 			accept(l, o, o->accepted | (tunnel_mask)(1u << t));
-	return o && o->accepted != o->told ? learned_note(&l->dirty, p) : 0;
+	return o && o->accepted != o->told ? learned_note(l, p) : 0;
 }
 
 /* Smaller quotas: who is to go? All line up anew. */
@@ -62,11 +81,10 @@ static int take_back(const struct prefix *p, void *data, void *context)
 	struct learned *l = context;
 
 	accept(l, data, 0);
-	return learned_note(&l->dirty, p);
+	return learned_note(l, p);
 }
 
 struct telling {
-	struct learned *learned;
 	learned_change_fn fn;
 	void *context;
 };
@@ -74,13 +92,12 @@ struct telling {
 static int tell(const struct prefix *p, void *data, void *context)
 {
 	const struct telling *t = context;
-	struct offer *o = trie_exact(&t->learned->routes, p);
+	struct offer *o = offer_at(data);
 	int err = 0;
 
-	(void)data;
-	if (o && o->accepted != o->told)
+	if (o->accepted != o->told)
 		err = t->fn(p, o->accepted, t->context);
-	if (o && !err)
+	if (!err)
 		o->told = o->accepted;
 	return err;
 }
@@ -88,12 +105,11 @@ static int tell(const struct prefix *p, void *data, void *context)
 static int clean_up(const struct prefix *p, void *data, void *context)
 {
 	struct learned *l = context;
-	const struct offer *o = trie_exact(&l->routes, p);
+	const struct offer *o = offer_at(data);
 
-	(void)data;
-	if (!o || !refused(o))
+	if (l->waiting.count && !refused(o))
 		trie_remove(&l->waiting, p);
-	if (o && o->gone)
+	if (o->gone)
 		free(trie_remove(&l->routes, p));
 	return 0;
 }
@@ -107,12 +123,24 @@ static bool has_room(const struct learned *l)
 	return room && pairs(l) < l->limits.connection;
 }
 
+/* Is there room for whatever is offered? */
+static bool fits(const struct learned *l)
+{
+	bool room = sum(l->counts.offered) <= l->limits.connection;
+
+	for (size_t t = 0; t < TUNNELS_PER_CONNECTION; t++)
+		room &= l->counts.offered[t] <= l->limits.tunnel;
+	return room;
+}
+
 static int judge(struct learned *l)
 {
 	int err = l->shrunk ? trie_walk(&l->routes, NULL, take_back, l) : 0;
 
 	if (!err)
 		err = trie_walk(&l->dirty, NULL, take_offer, l);
+	if (!err)
+		err = trie_walk(&l->dirty, NULL, fits(l) ? accept_all : wait_for_room, l);
 	if (!err && has_room(l))
 		err = trie_walk(&l->waiting, NULL, give_room, l);
 	return err;
@@ -120,7 +148,7 @@ static int judge(struct learned *l)
 
 int learned_settle(struct learned *l, learned_change_fn fn, void *context)
 {
-	struct telling t = { .learned = l, .fn = fn, .context = context };
+	struct telling t = { .fn = fn, .context = context };
 	int err = judge(l);
 
 	if (!err)

@@ -87,7 +87,7 @@ static int drop_each(const struct prefix *p, void *data, void *context)
 		next = o->next;
 		if (!o->stale || !(o->is.tunnels & d->tunnels))
 			continue;
-		if (learned_note(&l->dirty, p))
+		if (learned_note(l, p))
 			return -ENOMEM;
 		o->is.tunnels &= (tunnel_mask)~d->tunnels;
 		if (!o->is.tunnels)

@@ -75,35 +75,6 @@ struct candidate rib_own_candidate(const struct rib *r, size_t connection,
 	};
 }
 
-int rib_candidate_add(struct rib *r, size_t table, const struct prefix *p,
-		      const struct candidate *c)
-{
-	struct rib_entry **place = (struct rib_entry **)trie_insert(&r->tables[table], p);
-	struct rib_entry *e;
-	size_t count;
-
-	if (!place)
-		return -ENOMEM;
-	count = *place ? (*place)->count : 0;
-	e = realloc(*place, sizeof(*e) + (count + 1) * sizeof(*c));
-	if (!e) {
-		trie_forget(&r->tables[table], p);
-		return -ENOMEM;
-	}
-	e->count = count + 1;
-	e->list[count] = *c;
-	*place = e;
-	return 0;
-}
-
-static int rank_entry(const struct prefix *p, void *data, void *context)
-{
-	(void)p;
-	(void)context;
-	select_rank(data);
-	return 0;
-}
-
 /* ---- connections' own tables ---- */
 
 /* A route of two bytes is kept in the trie's pointer itself: there are up to a million of them. */
@@ -334,8 +305,6 @@ static int build_table(struct rib *r, size_t table, const struct address *locals
 		err = add_static(r, table, &t->routes[i]);
 	for (size_t i = 0; !err && i < t->learn_count; i++)
 		err = learn(r, table, t->learn[i].index);
-	if (!err)
-		trie_walk(&r->tables[table], NULL, rank_entry, NULL);
 	return err;
 }
 
@@ -355,14 +324,15 @@ static int allocate(struct rib *r)
 	size_t tables = r->config->table_count, connections = r->config->connection_count;
 
 	r->tables = calloc(tables + 1, sizeof(*r->tables));
+	r->singles = calloc(1, sizeof(*r->singles));
 	r->connections = calloc(connections + 1, sizeof(*r->connections));
 	r->present = calloc(connections + 1, sizeof(*r->present));
 	r->learned = calloc(connections + 1, sizeof(*r->learned));
 	r->attachments = calloc(connections + 1, sizeof(*r->attachments));
 	r->learns = calloc(tables * connections + 1, sizeof(*r->learns));
 	r->references = calloc(tables * connections + 1, sizeof(*r->references));
-	return r->tables && r->connections && r->present && r->learned && r->attachments &&
-			       r->learns && r->references
+	return r->tables && r->singles && r->connections && r->present && r->learned &&
+			       r->attachments && r->learns && r->references
 		       ? 0
 		       : -ENOMEM;
 }
@@ -395,8 +365,7 @@ void rib_free(struct rib *r)
 	size_t tables = r->config ? r->config->table_count : 0;
 	size_t connections = r->config ? r->config->connection_count : 0;
 
-	for (size_t i = 0; r->tables && i < tables; i++)
-		trie_free(&r->tables[i], free);
+	rib_entries_free(r, tables);
 	for (size_t i = 0; r->connections && i < connections; i++)
 		trie_free(&r->connections[i], NULL);
 	for (size_t i = 0; r->references && i < tables * connections; i++)

@@ -56,9 +56,12 @@ struct candidate {
 	enum select_step step; /* CANDIDATE_STANDBY: what beat it */
 };
 
+struct rib_single;
+
 /* Candidates for one prefix of one table; best first. */
 struct rib_entry {
 	size_t count;
+	struct rib_single *shared; /* by all prefixes with this one candidate; NULL: it is not */
 	struct candidate list[];
 };
 
@@ -81,6 +84,7 @@ struct rib {
 	const struct config *config;
 	const struct ids *ids;
 	struct trie *tables;	       /* by TR table: prefix → struct rib_entry */
+	struct rib_single **singles;   /* of which some are shared: rib_entry.c */
 	struct trie *connections;      /* by connection: rib_own_route() */
 	tunnel_mask *present;	       /* by connection: its tunnels in Phase 2 [D1] */
 	struct learned_count *learned; /* by connection */

@@ -5,7 +5,6 @@
  * show through them.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include "rib_internal.h"
 
 static void touch_table(const struct rib *r, size_t table, const struct prefix *p,
@@ -36,36 +35,18 @@ static int candidate_add(struct rib *r, size_t table, const struct prefix *p,
 
 	if (err)
 		return err;
-	select_rank(trie_exact(&r->tables[table], p));
 	touch_table(r, table, p, c, touched);
 	return 0;
 }
 
-static struct candidate *find_candidate(struct rib_entry *e, const struct candidate *c)
-{
-	for (size_t i = 0; e && i < e->count; i++)
-		if (e->list[i].source == c->source && e->list[i].attachment == c->attachment &&
-		    e->list[i].metric == c->metric)
-			return &e->list[i];
-	return NULL;
-}
-
-/* An entry keeps its memory until its last candidate goes. */
 static int candidate_remove(struct rib *r, size_t table, const struct prefix *p,
 			    const struct candidate *c, struct touched *touched)
 {
-	struct rib_entry *e = trie_exact(&r->tables[table], p);
-	struct candidate *found = find_candidate(e, c);
+	int err = rib_candidate_remove(r, table, p, c);
 
-	if (!found)
-		return -ENOENT;
-	*found = e->list[--e->count];
-	if (e->count)
-		select_rank(e);
-	else
-		free(trie_remove(&r->tables[table], p));
-	touch_table(r, table, p, c, touched);
-	return 0;
+	if (!err)
+		touch_table(r, table, p, c, touched);
+	return err;
 }
 
 /* ---- routes of a connection ---- */
@@ -103,17 +84,13 @@ static void touch_references(const struct rib *r, size_t table, size_t connectio
 static int change_candidate(struct rib *r, size_t table, const struct prefix *p, bool was, bool is,
 			    const struct candidate *c, struct touched *touched)
 {
-	struct rib_entry *e;
-
 	if (!was)
 		return is ? candidate_add(r, table, p, c, touched) : 0;
 	if (!is) {
 		candidate_remove(r, table, p, c, touched);
 		return 0;
 	}
-	e = trie_exact(&r->tables[table], p);
-	find_candidate(e, c)->available = c->available;
-	select_rank(e);
+	rib_candidates_set_available(r, table, p, c->source, c->attachment, c->available);
 	touch_table(r, table, p, c, touched);
 	return 0;
 }
@@ -204,7 +181,7 @@ int rib_table_route_add(struct rib *r, size_t table, const struct config_table_r
 	struct candidate c = rib_static_candidate(r, route);
 	int connection = rib_referred(r, route), err;
 
-	if (find_candidate(trie_exact(&r->tables[table], p), &c))
+	if (rib_candidate_find(trie_exact(&r->tables[table], p), &c))
 		return -EEXIST;
 	if (connection >= 0) {
 		err = rib_reference_add(r, table, (size_t)connection, p);
@@ -287,14 +264,10 @@ static int follow_static(const struct prefix *p, void *data, void *context)
 {
 	const struct presence *c = context;
 	struct rib *r = c->rib;
-	struct rib_entry *e = trie_exact(&r->tables[c->table], p);
 
 	(void)data;
-	for (size_t i = 0; i < e->count; i++)
-		if (e->list[i].source == SOURCE_STATIC &&
-		    e->list[i].attachment == r->attachments[c->connection])
-			e->list[i].available = r->present[c->connection];
-	select_rank(e);
+	rib_candidates_set_available(r, c->table, p, SOURCE_STATIC, r->attachments[c->connection],
+				     r->present[c->connection]);
 	return touch_reference(p, NULL, &(struct showing){ r, c->table, c->touched });
 }
 

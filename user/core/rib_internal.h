@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Shared by rib.c, which builds, rib_answer.c, which asks, rib_change.c, which changes, and
- * rib_what_if.c, which only supposes. */
+/* Shared by rib.c, which builds, rib_entry.c, which keeps candidates, rib_answer.c, which asks,
+ * rib_change.c, which changes, and rib_what_if.c, which only supposes. */
 #ifndef ESPALIER_RIB_INTERNAL_H
 #define ESPALIER_RIB_INTERNAL_H
 
@@ -24,9 +24,17 @@ bool rib_own_available(const struct rib *r, size_t connection, struct connection
 bool rib_own_flips(struct connection_route route, enum route_source source, tunnel_mask was,
 		   tunnel_mask now);
 
-/* One more candidate, unranked. 0 or -ENOMEM. */
+/* rib_entry.c. One more candidate: 0 or -ENOMEM. The one with this source, attachment and metric:
+ * NULL; -ENOENT. Those with this source and attachment. */
 int rib_candidate_add(struct rib *r, size_t table, const struct prefix *p,
 		      const struct candidate *c);
+struct candidate *rib_candidate_find(struct rib_entry *e, const struct candidate *c);
+int rib_candidate_remove(struct rib *r, size_t table, const struct prefix *p,
+			 const struct candidate *c);
+void rib_candidates_set_available(struct rib *r, size_t table, const struct prefix *p,
+				  enum route_source source, int attachment, bool available);
+/* Of so many tables. */
+void rib_entries_free(struct rib *r, size_t tables);
 
 bool rib_learns(const struct rib *r, size_t table, size_t connection);
 /* The connection that a static route leads to, or -1. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "trie.h"
+#include <endian.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,10 @@ struct trie_node {
 	uint8_t bytes[]; /* of the address: 4 or 16 */
 };
 
+/* Of memory, with what malloc() has before it. */
 #define FIRST_CHUNK 1024
 #define LAST_CHUNK  (256 << 10)
+#define CHUNK_HEAD  (sizeof(struct chunk) + 2 * sizeof(size_t))
 
 struct chunk {
 	struct chunk *next;
@@ -45,10 +48,10 @@ static size_t node_size(uint8_t family)
 
 static struct chunk *chunk_new(struct trie_pool *pool)
 {
-	size_t size = pool->chunks ? 2 * pool->chunks->size : FIRST_CHUNK;
+	size_t size = pool->chunks ? 2 * (pool->chunks->size + CHUNK_HEAD) : FIRST_CHUNK;
 	struct chunk *c;
 
-	size = size > LAST_CHUNK ? LAST_CHUNK : size;
+	size = (size > LAST_CHUNK ? LAST_CHUNK : size) - CHUNK_HEAD;
 	c = malloc(sizeof(*c) + size);
 	if (!c)
 		return NULL;
@@ -132,17 +135,40 @@ static struct trie_node **root_of(const struct trie *t, const struct address *a)
 	return (struct trie_node **)&t->roots[a->family == AF_INET6];
 }
 
+static uint32_t word32(const uint8_t *bytes)
+{
+	uint32_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return be32toh(word);
+}
+
+static uint64_t word64(const uint8_t *bytes)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return be64toh(word);
+}
+
 /* How many leading bits of the node's prefix and of an address are the same, at
  * most `limit`. */
 static unsigned shared_bits(const struct trie_node *n, const uint8_t *bytes, unsigned limit)
 {
-	unsigned i = 0;
+	uint64_t differ;
+	unsigned same = 0;
 
-	while (i + 8 <= limit && n->bytes[i / 8] == bytes[i / 8])
-		i += 8;
-	while (i < limit && !((n->bytes[i / 8] ^ bytes[i / 8]) >> (7 - i % 8) & 1))
-		i++;
-	return i;
+	if (n->family == AF_INET6) {
+		differ = word64(n->bytes) ^ word64(bytes);
+		if (!differ) {
+			differ = word64(n->bytes + 8) ^ word64(bytes + 8);
+			same = 64;
+		}
+	} else {
+		differ = (uint64_t)(word32(n->bytes) ^ word32(bytes)) << 32;
+	}
+	same = differ ? same + (unsigned)__builtin_clzll(differ) : limit;
+	return same < limit ? same : limit;
 }
 
 /* Is the address, of the node's family, inside its prefix? */
