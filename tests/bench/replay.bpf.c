@@ -9,8 +9,9 @@ char LICENSE[] SEC("license") = "GPL";
 /* Set by the driver. */
 __u32 out_ifindex;
 __u32 frame_count = 1;
+__u64 steady_from, steady_to; /* frames: when they are made is noted */
 
-__u64 sent, refused;
+__u64 sent, refused, steady_began, steady_ended;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -34,9 +35,14 @@ int replay(struct xdp_md *ctx)
 	len = f->len;
 	if (bpf_xdp_adjust_tail(ctx, (int)(len - bpf_xdp_get_buff_len(ctx))))
 		goto refuse;
-	barrier_var(len); /* what is checked is what is passed */
-	if (!len || len > sizeof(f->bytes) || bpf_xdp_store_bytes(ctx, 0, (void *)f->bytes, len))
+	len = (len - 1) % sizeof(f->bytes); /* as the verifiers of all kernels understand it */
+	barrier_var(len);
+	if (bpf_xdp_store_bytes(ctx, 0, (void *)f->bytes, len + 1))
 		goto refuse;
+	if (sent == steady_from)
+		steady_began = bpf_ktime_get_ns();
+	if (sent == steady_to)
+		steady_ended = bpf_ktime_get_ns();
 	sent++;
 	return bpf_redirect(out_ifindex, 0);
 refuse:

@@ -6,7 +6,8 @@
  *   replay --frames FILE --out DEVICE --count N [--batch N] [--cpu N] [--repeat N] [--give-way]
  *
  * FILE: a capture of Ethernet frames (pcap). Prints one JSON object for each repetition:
- * {"sent":N,"ns":N}, the time that all of them took.
+ * {"sent":N,"ns":N,"steady":N,"steady_ns":N}; ns: the time that the whole took; steady: all but the
+ * first batch and the last one, and the time they took, without that of beginning and ending.
  *
  * The frames go out by XDP_REDIRECT, so a veth's other end must take them: GRO or an XDP program on
  * it. There the receiver runs in the softirqs of this very CPU unless somebody spreads them.
@@ -145,6 +146,22 @@ static void settle(const struct options *o)
 		die("SCHED_IDLE");
 }
 
+/* Each batch has gone its way when the next one begins. */
+static void time_steady(struct replay_bpf *bpf, const struct options *o)
+{
+	bpf->bss->sent = 0;
+	bpf->bss->steady_from = o->batch;
+	bpf->bss->steady_to = (o->count - 1) / o->batch * o->batch;
+}
+
+static void print_result(const struct replay_bpf *bpf, uint64_t ns)
+{
+	printf("{\"sent\":%llu,\"ns\":%llu,\"steady\":%llu,\"steady_ns\":%llu}\n", bpf->bss->sent,
+	       (unsigned long long)ns, bpf->bss->steady_to - bpf->bss->steady_from,
+	       bpf->bss->steady_ended - bpf->bss->steady_began);
+	fflush(stdout);
+}
+
 static void send_frames(struct replay_bpf *bpf, const struct options *o, uint32_t longest)
 {
 	static uint8_t frame[REPLAY_FRAME_MAX];
@@ -154,7 +171,7 @@ static void send_frames(struct replay_bpf *bpf, const struct options *o, uint32_
 	uint64_t began = now();
 	int err;
 
-	bpf->bss->sent = 0;
+	time_steady(bpf, o);
 	err = bpf_prog_test_run_opts(bpf_program__fd(bpf->progs.replay), &opts);
 	errno = -err;
 	if (err)
@@ -162,9 +179,7 @@ static void send_frames(struct replay_bpf *bpf, const struct options *o, uint32_
 	sched_yield();
 	if (bpf->bss->refused)
 		die("%llu frames could not be made", bpf->bss->refused);
-	printf("{\"sent\":%llu,\"ns\":%llu}\n", bpf->bss->sent,
-	       (unsigned long long)(now() - began));
-	fflush(stdout);
+	print_result(bpf, now() - began);
 }
 
 static uint32_t number(const char *text)
@@ -225,6 +240,8 @@ int main(int argc, char **argv)
 	errno = 0;
 	if (!o.frames || !o.out || !o.count)
 		die("--frames, --out and --count are needed");
+	if (o.count <= 2 * o.batch)
+		die("%u frames are too few: more than two batches of %u", o.count, o.batch);
 	settle(&o);
 	bpf = load(&o, &longest);
 	for (uint32_t i = 0; i < o.repeat; i++)
