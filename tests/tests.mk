@@ -57,6 +57,7 @@ test-vm: $(BUILD)/espalier ## real strongSwan and real ESP in a virtual machine
 	@BUILD=$(BUILD) tests/run vm 4500 tests/root/test_render.sh $(VM_DIR)/test
 
 include tests/bench/replay.mk
+include tests/bench/esp.mk
 include tests/bench/forward.mk
 include tests/bench/failover.mk
 include tests/bench/bgp.mk
