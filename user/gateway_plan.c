@@ -82,6 +82,18 @@ static void weigh(struct outlook *o, const struct fib_table *old, const struct f
 	list_route(o, now ? now : old, p, change, leads(was) ? was : NULL, leads(is) ? is : NULL);
 }
 
+/* To be read, in the order of prefixes: what is set, then what is deleted. */
+static void weigh_ops(struct outlook *o, const struct fib_table *old, const struct fib_table *now,
+		      const struct fib_ops *ops)
+{
+	size_t sets = 0;
+
+	while (sets < ops->count && ops->list[sets].kind == FIB_SET)
+		sets++;
+	for (size_t i = 0; i < ops->count; i++)
+		weigh(o, old, now, &ops->list[i < sets ? sets - 1 - i : i].prefix);
+}
+
 static int weigh_table(struct outlook *o, const struct fib_table *old, const struct fib_table *now)
 {
 	const struct fib_table *t = now ? now : old;
@@ -92,8 +104,7 @@ static int weigh_table(struct outlook *o, const struct fib_table *old, const str
 	if (err)
 		return err;
 	o->added = o->removed = o->moved = 0;
-	for (size_t i = 0; i < ops.count; i++)
-		weigh(o, old, now, &ops.list[i].prefix);
+	weigh_ops(o, old, now, &ops);
 	fib_ops_free(&ops);
 	if (o->added + o->removed + o->moved)
 		json_array_append_new(o->tables,

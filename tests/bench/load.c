@@ -6,11 +6,12 @@
  *
  * One connection over two tunnels learns all of it by BGP, and one TR table from the connection, so
  * each route is two entries of the tries (the connection's own table is what sources are checked
- * against). steer_s is from opening the file to the last map write. The same routes go into a table
- * of the kernel, multipath over the same two devices, by `ip -batch` and by raw netlink in batches
- * of 64 KiB (io/host). slow_path_s: all that the daemon tells the kernel after steer_s. Decisions
- * beside churn are runs of the explain program, the same inlined code as the live one, on the other
- * CPU: one at a time, so what a system call costs is in both rates.
+ * against). steer_s is from opening the file to the last map write; *_cpu_s is processor time,
+ * which a busy machine changes less. The same routes go into a table of the kernel, multipath over
+ * the same two devices, by `ip -batch` and by raw netlink in batches of 64 KiB (io/host).
+ * slow_path_s: all that the daemon tells the kernel after steer_s. Decisions beside churn are runs
+ * of the explain program, the same inlined code as the live one, on the other CPU: one at a time,
+ * so what a system call costs is in both rates.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include "../../user/io/host.h"
@@ -43,6 +45,7 @@ static size_t count;
 
 static struct {
 	double steer_s, delta_s, slow_path_s, kernel_raw_s, kernel_s, churn, ratio, alone, beside;
+	double steer_cpu_s, kernel_raw_cpu_s, kernel_cpu_s;
 	size_t rss;
 } result;
 
@@ -52,6 +55,16 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Of a process (RUSAGE_SELF), or of those that it waited for. */
+static double cpu_time(int whose)
+{
+	struct rusage u;
+
+	getrusage(whose, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static void must(int err, const char *what)
@@ -173,12 +186,13 @@ static void read_routes(const char *file)
 static void load(const char *file)
 {
 	size_t before = resident();
-	double begin = now();
+	double begin = now(), cpu = cpu_time(RUSAGE_SELF);
 
 	read_routes(file);
 	must(learned_settle(&learned, nothing, NULL), "settle");
 	must(forwarding_start(&w), "start");
 	result.steer_s = now() - begin;
+	result.steer_cpu_s = cpu_time(RUSAGE_SELF) - cpu;
 	result.rss = resident() - before - count * sizeof(*routes);
 	must(w.gateway.held[0] < count * 3 / 2 ? -ENOENT : 0, "routes in the maps");
 }
@@ -228,7 +242,7 @@ static void tell_raw(struct host *h)
 					       .hop_count = 2,
 					       .routes = calloc(count, sizeof(*all.routes)),
 					       .route_count = count };
-	double begin;
+	double begin, cpu;
 
 	must(all.routes ? 0 : -ENOMEM, "routes");
 	for (size_t i = 0; i < count; i++) {
@@ -241,9 +255,11 @@ static void tell_raw(struct host *h)
 						     .first_hop = mask == 2 };
 	}
 	begin = now();
+	cpu = cpu_time(RUSAGE_SELF);
 	must(host_follow_routes(h, &none, &all, false),
 	     host_error_count(h) ? host_error(h, 0) : "raw netlink");
 	result.kernel_raw_s = now() - begin;
+	result.kernel_raw_cpu_s = cpu_time(RUSAGE_SELF) - cpu;
 	free(all.routes);
 }
 
@@ -254,7 +270,7 @@ static void tell_ip(void)
 	char text[PREFIX_STRLEN], command[128], file[] = "/tmp/load-XXXXXX";
 	int fd = mkstemp(file);
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
-	double begin;
+	double begin, cpu;
 
 	if (!f) {
 		must(-errno, file);
@@ -266,8 +282,10 @@ static void tell_ip(void)
 	must(fclose(f), file);
 	snprintf(command, sizeof(command), "ip -batch %s", file);
 	begin = now();
+	cpu = cpu_time(RUSAGE_CHILDREN);
 	must(system(command), "ip -batch");
 	result.kernel_s = now() - begin;
+	result.kernel_cpu_s = cpu_time(RUSAGE_CHILDREN) - cpu;
 	remove(file);
 }
 
@@ -393,12 +411,14 @@ static void write_json(const char *path)
 	fprintf(f,
 		"{\n  \"routes\": %zu, \"entries\": %zu,\n  \"steer_s\": %.3f, \"kernel_s\": %.3f, "
 		"\"kernel_raw_s\": %.3f, \"slow_path_s\": %.3f, \"delta_s\": %.3f,\n"
+		"  \"steer_cpu_s\": %.3f, \"kernel_cpu_s\": %.3f, \"kernel_raw_cpu_s\": %.3f,\n"
 		"  \"controller_rss_bytes\": %zu,\n  \"churn_updates_per_s\": %.0f, "
 		"\"churn_forwarding_ratio\": %.3f,\n  \"decisions_per_s\": %.0f, "
 		"\"decisions_beside_churn_per_s\": %.0f\n}\n",
 		count, w.gateway.held[0], result.steer_s, result.kernel_s, result.kernel_raw_s,
-		result.slow_path_s, result.delta_s, result.rss, result.churn, result.ratio,
-		result.alone, result.beside);
+		result.slow_path_s, result.delta_s, result.steer_cpu_s, result.kernel_cpu_s,
+		result.kernel_raw_cpu_s, result.rss, result.churn, result.ratio, result.alone,
+		result.beside);
 	must(fclose(f), path);
 }
 

@@ -84,7 +84,8 @@ def report(r):
     print(f"kernel {h['kernel']}, {h['cpu']}, {h['cpus']} CPUs, libbpf {h['libbpf']}, load {h['load']}\n")
     for text, key in (("file to the last map write", "steer_s"), ("ip -batch", "kernel_s"), ("raw netlink", "kernel_raw_s"),
                       ("the kernel's copy of it all", "slow_path_s"), ("1 % withdrawn", "delta_s")):
-        print(f"  {text:<32}{r[key]:>10.2f} s")
+        cpu = r.get(key.replace("_s", "_cpu_s"))
+        print(f"  {text:<32}{r[key]:>10.2f} s" + (f"{cpu:>10.2f} s of CPU" if cpu else ""))
     print(f"  {'updates a second':<32}{r['churn_updates_per_s']:>10}")
     print(f"  {'decisions beside them':<32}{r['churn_forwarding_ratio']:>10.1%}  of {r['decisions_per_s']} a second")
     if r.get("rss_bytes"):

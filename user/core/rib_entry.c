@@ -64,11 +64,16 @@ static struct rib_single *single_new(struct rib_single **all, const struct rib_s
  * not shared. */
 static struct rib_entry *single_take(struct rib *r, const struct candidate *c)
 {
-	const struct rib_single_key key = { c->source, c->attachment, c->metric, c->single };
+	struct rib_single_key key;
 	struct rib_single *s;
 
 	if (c->as_path_len || c->med)
 		return NULL;
+	memset(&key, 0, sizeof(key));
+	key.source = c->source;
+	key.attachment = c->attachment;
+	key.metric = c->metric;
+	key.single = c->single;
 	HASH_FIND(hh, *r->singles, &key, sizeof(key), s);
 	if (!s)
 		s = single_new(r->singles, &key, c);
