@@ -327,6 +327,18 @@ static void per_cpu_sas_share_a_lane(void **state)
 	cores_places_free(&p);
 }
 
+static void what_is_shown_is_not_where_an_sa_is(void **state)
+{
+	const struct spread s = { .count = 3, .cpus = { 2, 4, 6 } }, none = { .count = 0 };
+	const struct sa_place cpu_4 = { 4, 0 }, cpu_9 = { 9, 2 }, any = { NO_CPU, 4 };
+
+	(void)state;
+	assert_int_equal(cores_position(&s, &cpu_4), 1);
+	assert_int_equal(cores_position(&s, &cpu_9), 2); /* the device may not use it */
+	assert_int_equal(cores_position(&s, &any), 1);
+	assert_int_equal(cores_position(&none, &any), MAX_CORES);
+}
+
 static void fewer_cpus_leave_sas_where_none_are(void **state)
 {
 	struct cores_places p = { .lanes = 4 };
@@ -376,6 +388,7 @@ int main(void)
 		cmocka_unit_test(tunnels_share_a_lane_while_others_are_empty),
 		cmocka_unit_test(a_rekey_moves_a_tunnel),
 		cmocka_unit_test(per_cpu_sas_share_a_lane),
+		cmocka_unit_test(what_is_shown_is_not_where_an_sa_is),
 		cmocka_unit_test(fewer_cpus_leave_sas_where_none_are),
 		cmocka_unit_test(a_restart_moves_sas),
 	};

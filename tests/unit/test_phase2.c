@@ -958,6 +958,24 @@ static void a_new_tunnel_is_reported_even_when_it_is_down(void **state)
 	assert_false(c.up);
 }
 
+/* Whoever gives SAs to CPUs must hear of a third one, too, which is no other status. */
+static void other_inbound_sas_with_the_same_status_are_reported(void **state)
+{
+	struct fixture *f = *state;
+	struct phase2_change c;
+
+	bring_up(f, IN_1, OUT_1);
+	new_sa(f, XFRM_DIRECTION_IN, IN_2);
+	drop_changes(f);
+	new_sa(f, XFRM_DIRECTION_IN, IN_2 + 1);
+	assert_true(phase2_take_change(f->p, &c));
+	assert_int_equal(c.was, PHASE2_REKEYING);
+	assert_int_equal(c.status, PHASE2_REKEYING);
+	assert_true(c.was_up && c.up);
+	new_sa(f, XFRM_DIRECTION_IN, IN_2 + 1); /* told again */
+	assert_false(phase2_take_change(f->p, &c));
+}
+
 static void watching_the_same_again_is_no_change(void **state)
 {
 	struct fixture *f = *state;
@@ -1106,6 +1124,7 @@ int main(void)
 		T(mapping_and_acquire_change_nothing),
 		T(changes_of_one_tunnel_are_merged_until_taken),
 		T(a_new_tunnel_is_reported_even_when_it_is_down),
+		T(other_inbound_sas_with_the_same_status_are_reported),
 		T(watching_the_same_again_is_no_change),
 		T(a_tunnel_that_is_no_longer_watched_is_not_reported),
 		T(if_id_zero_is_refused),
