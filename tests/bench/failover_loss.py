@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
-ROUNDS = os.environ.get("ROUNDS", "5")
+ROUNDS = os.environ.get("ROUNDS", "3")
 SCENARIO = "vm/scenarios/bench-loss.sh"
 METHODS = {"espalier", "updown", "frr-bfd"}
 
@@ -23,7 +23,8 @@ METHODS = {"espalier", "updown", "frr-bfd"}
 def measure():
     """[{method, rate, rounds, sent, lost, lost_at_peer, gap_ms, lost_all, gap_ms_all, overload_all}], medians of the rounds."""
     output = f"{BUILD}/bench/failover-vm"
-    for command in (["vm/build"], ["vm/run", "--timeout", "2400", "--output", output, "--env", f"ESPALIER_ROUNDS={ROUNDS}",
+    # BFD gives a peer up after 900 ms. On a busy host an emulated processor waits longer than that, so it goes before others.
+    for command in (["vm/build"], ["nice", "-n", "-15", "vm/run", "--timeout", "2400", "--output", output, "--env", f"ESPALIER_ROUNDS={ROUNDS}",
                                    "--", SCENARIO]):
         if subprocess.run(command, stdout=sys.stderr).returncode:
             sys.exit(f"bench-failover: {' '.join(command)} failed")
