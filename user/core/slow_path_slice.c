@@ -131,14 +131,15 @@ static bool any_concerned(const struct fib_answer *a, const void *context)
 	return slow_path_concerned(context, a);
 }
 
-/* What the table has no longer, and the kernel still has. */
+/* What the table has no longer, and the kernel still has. What it has counts as looked at, or each
+ * step would go through all that is behind. */
 static int take_hidden(const struct prefix *p, void *data, void *context)
 {
 	struct taking *t = context;
 	const struct fib_table *table = slow_path_table(t->s, t->table);
 
 	if (trie_exact(&table->routes, p))
-		return 0;
+		return take(t, p, false);
 	return take_concerned(p, data, context);
 }
 
