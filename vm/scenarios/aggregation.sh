@@ -14,7 +14,7 @@ scenarios=$(dirname "${BASH_SOURCE[0]}")
 # shellcheck source=vm/scenarios/esp-ground.sh
 . "$scenarios/esp-ground.sh"
 
-megabytes=8 frame=1514 several=3 # packets of so many times the tunnel's MTU are aggregated ones
+megabytes=4 frame=1514 several=2 # packets of so many times the tunnel's MTU are aggregated ones: how large depends on the load
 mtu=1400
 
 finish() {
@@ -118,11 +118,11 @@ from_the_tunnel_to_the_vpc() {
 	say "# out of the tunnels: $entry bytes a packet out of ESP, $leaving to the VPC"
 	[ "$entry" -le "$mtu" ]
 	aggregated "$leaving"
-	gateway_down
 }
 
 by_tc_the_senders_packets_stay_whole() {
 	local entry leaving
+	gateway_down
 	gateway_up off
 	read -r entry leaving < <(to_dc)
 	say "# tc alone: $entry bytes a packet on entry, $leaving at the tunnels' interfaces"
