@@ -58,6 +58,7 @@ test-vm: $(BUILD)/espalier ## real strongSwan and real ESP in a virtual machine
 
 include tests/bench/replay.mk
 include tests/bench/esp.mk
+include tests/bench/cores.mk
 include tests/bench/forward.mk
 include tests/bench/failover.mk
 include tests/bench/bgp.mk

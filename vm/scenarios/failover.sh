@@ -53,6 +53,76 @@ colliding_rekeys_lose_nothing() {
 	stream_lost_nothing collide
 }
 
+# ---- duplicates -----------------------------------------------------------------------------------------------------------
+
+# The same tunnel by another connection: charon does not begin a second CHILD_SA with the same selectors in one IKE_SA. The
+# peer takes both for its t0.
+second_connection() {
+	printf '%s\n' 'connections { again : connections.t0 { dpd_delay = 20s' \
+		'children { again : connections.t0.children.t0 { } } } }' >>"$(home_directory gateway swanctl)/swanctl.conf"
+	swanctl_in gateway --load-conns >/dev/null
+}
+
+out_spi() # CHILD: as the gateway's charon says it
+{
+	swanctl_in gateway --list-sas --child "$1" | sed -n 's/^ *out *\([0-9a-f]*\) .*/0x\1/p'
+}
+
+# As Espalier calls the outbound SA of a child: in-use, leftover …
+use_of_child() # CHILD
+{
+	espalier -j show tunnels |
+		jq -r --arg spi "$(out_spi "$1")" '.[] | .sas[] | select(.direction == "out" and .spi == $spi) | .use'
+}
+
+are_told_apart() # CHILD_IN_USE LEFTOVER
+{
+	[ "$(tunnel_sas gateway t0)" = "2 2" ] && [ "$(use_of_child "$1")" = in-use ] && [ "$(use_of_child "$2")" = leftover ]
+}
+
+# The peer, which knows it by its own number, deletes a child of the gateway's.
+peer_ends() # CHILD
+{
+	local id
+	id=$(swanctl_in dc-gateway --list-sas | awk -v spi="$(out_spi "$1")" '
+		/^ *t0: #/ { id = $2; gsub(/[^0-9]/, "", id) }
+		$1 == "in" && "0x" $2 == spi { print id }')
+	swanctl_in dc-gateway --terminate --child-id "${id:?}" --timeout 30 >/dev/null
+}
+
+duplicated_by() # CHILD BESIDE
+{
+	swanctl_in gateway --initiate --ike "$1" --child "$1" --timeout 90 >/dev/null
+	wait_for 20 "the newer one is in use, the older one is left over" are_told_apart "$1" "$2"
+}
+
+is_alone() # CHILD
+{
+	[ "$(tunnel_sas gateway t0)" = "1 1" ] && [ "$(use_of_child "$1")" = in-use ]
+}
+
+# The one ends that packets take; of the next two, the one that stands by; of the last two, all of the older one's IKE_SA.
+duplicates_come_and_go() {
+	duplicated_by again t0
+	peer_ends again
+	wait_for 20 "the older one is in use again" is_alone t0
+	duplicated_by again t0
+	peer_ends t0
+	wait_for 20 "the newer one is left" is_alone again
+	duplicated_by t0 again
+	again_ends
+	wait_for 20 "t0 is left" is_alone t0
+}
+
+again_ends() { swanctl_in gateway --terminate --ike again --timeout 30 >/dev/null; }
+
+duplicates_lose_nothing() {
+	fresh
+	second_connection
+	without_a_flap streaming duplicate duplicates_come_and_go
+	stream_lost_nothing duplicate
+}
+
 # ---- reauthentication -------------------------------------------------------------------------------------------------------
 
 reauthenticate() # t0|t1
@@ -223,11 +293,48 @@ flush_stops_everything() {
 	stream_holds flush '.unique > 0 and .lost > 0'
 }
 
+# ---- what the kernel cannot send ------------------------------------------------------------------------------------------
+
+told_of() # t0|t1 COUNTER
+{
+	espalier -j show drops |
+		jq "[.[] | select(.tunnel == \"$(espalier_tunnel "$1")\" and .reason == \"$2\") | .packets] | add // 0"
+}
+
+# A policy of somebody else comes before the tunnel's own: its SAs are well, but packets for one address go nowhere. All of
+# those, and no others, are told with the tunnel that should have carried them.
+unsent() # t0|t1 IF_ID COUNTER ADDRESS POLICY…
+{
+	local t=$1 if_id=$2 counter=$3 address=$4 before lost
+	shift 4
+	before=$(told_of "$t" "$counter")
+	in_ns gateway ip xfrm policy add dst "$address/32" dir out if_id "$if_id" priority 1 "$@"
+	stream_start "$counter" vpc dc "$address" 7009 --flows 32 --from-port 26000 --rate 50 --seconds 3
+	stream_finish "$counter" >/dev/null
+	stream_holds "$counter" '.received > 0 and .lost > .overload' # the other tunnel's flows arrive
+	lost=$(jq '.lost - .overload' "$ground_output/stream-$counter.json")
+	wait_for 30 "$lost packets under $counter of $t" eval "[ \$((\$(told_of $t $counter) - $before)) -ge $lost ]"
+	[ $(($(told_of "$t" "$counter") - before)) -le "$(jq .lost "$ground_output/stream-$counter.json")" ]
+	espalier audit >/dev/null
+	wait_for 10 "an alarm that names it" grep -q "$counter is rising (tunnel $(espalier_tunnel "$t"))" "$(process_log espalierd)"
+	in_ns gateway ip xfrm policy delete dst "$address/32" dir out if_id "$if_id"
+}
+
+unsent_is_told_with_its_tunnel() {
+	fresh
+	without_a_flap unsent t0 101 XfrmOutPolBlock 10.50.7.1 action block
+	without_a_flap unsent t1 102 XfrmOutNoStates 10.50.8.1 tmpl src 192.0.2.3 dst 192.0.2.4 proto esp reqid 77 mode tunnel
+	[ "$(told_of t0 XfrmOutNoStates)" = 0 ] && [ "$(told_of t1 XfrmOutPolBlock)" = 0 ]
+}
+
 # ---- the order of events ------------------------------------------------------------------------------------------------
 
 scenes_begin "$@"
 scene rekey 5000 "rekeyed every 4 s for 2 minutes: not one flap, not one packet lost" rekeyed_for_two_minutes
 scene collide 1000 "rekeys from both ends at the same time: not one flap, not one packet lost" colliding_rekeys_lose_nothing
+scene_by_name duplicate 100 "a second CHILD_SA beside the first, each of them ending once: not one flap, not one packet lost" duplicates_lose_nothing
+if scene_is_wanted_by_name duplicate; then again_ends 2>&1 || true; fi # what a scene that failed leaves would fail the next ones
+scene_by_name unsent 50 "what policies forbid or find no SA for is told with the tunnel that it was for" unsent_is_told_with_its_tunnel
 scene make 100 "reauthenticated, make before break: not one flap, not one packet lost" reauthenticated_make_before_break
 scene break 100 "reauthenticated, break before make: the other tunnel carries, no route goes" reauthenticated_break_before_make
 scene patient 0 "both reauthenticated, break before make: hold_down keeps the routes" hold_down_outlasts_reauthentication
