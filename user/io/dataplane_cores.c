@@ -19,13 +19,6 @@ int dataplane_size_cores(struct gateway_bpf *object)
 	return bpf_map__set_max_entries(object->maps.cores, (uint32_t)cpus);
 }
 
-static int set(const struct bpf_map *map, const void *key, const void *value)
-{
-	int err = bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY) ? -errno : 0;
-
-	return err == -E2BIG ? -ENOSPC : err;
-}
-
 static int delete(const struct bpf_map *map, const void *key)
 {
 	int err = bpf_map_delete_elem(bpf_map__fd(map), key) ? -errno : 0;
@@ -49,13 +42,13 @@ int dataplane_set_core(struct dataplane *d, uint32_t cpu, bool on)
 		.qsize = CORE_QUEUE,
 		.bpf_prog.fd = bpf_program__fd(d->object->progs.xdp_core),
 	};
-	return set(map, &cpu, &value);
+	return dataplane_update(map, &cpu, &value);
 }
 
 int dataplane_set_spread(struct dataplane *d, const struct spread_key *key,
 			 const struct spread *value)
 {
-	return set(d->object->maps.spreads, key, value);
+	return dataplane_update(d->object->maps.spreads, key, value);
 }
 
 int dataplane_delete_spread(struct dataplane *d, const struct spread_key *key)
@@ -85,7 +78,7 @@ int dataplane_set_sa_place(struct dataplane *d, uint32_t spi, const struct sa_pl
 {
 	uint32_t key = htobe32(spi);
 
-	return set(d->object->maps.sa_places, &key, value);
+	return dataplane_update(d->object->maps.sa_places, &key, value);
 }
 
 int dataplane_get_sa_place(struct dataplane *d, uint32_t spi, struct sa_place *out)

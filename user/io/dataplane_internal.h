@@ -49,6 +49,9 @@ int dataplane_sum(struct dataplane *d, const struct bpf_map *map, uint32_t index
 		  struct counter *sum);
 int dataplane_zero(struct dataplane *d, const struct bpf_map *map, uint32_t index);
 
+/* dataplane_maps.c: 0, -ENOSPC when the map is full, or -errno. */
+int dataplane_update(const struct bpf_map *map, const void *key, const void *value);
+
 /* dataplane_cores.c: before the object is loaded. 0 or -errno. */
 int dataplane_size_cores(struct gateway_bpf *object);
 

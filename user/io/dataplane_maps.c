@@ -12,8 +12,9 @@
 
 /* ---- writing ---- */
 
-/* A hash that is full says E2BIG. Tries allocate in atomic context: under a burst that can fail. */
-static int update(const struct bpf_map *map, const void *key, const void *value)
+/* A hash that is full says E2BIG. Tries, and hashes without memory of their own, allocate in atomic
+ * context: under a burst that can fail. */
+int dataplane_update(const struct bpf_map *map, const void *key, const void *value)
 {
 	int err = -ENOMEM;
 
@@ -26,7 +27,7 @@ static int update_indexed(const struct bpf_map *map, uint32_t id, const void *va
 {
 	if (id >= bpf_map__max_entries(map))
 		return -ENOSPC;
-	return update(map, &id, value);
+	return dataplane_update(map, &id, value);
 }
 
 static int delete(const struct bpf_map *map, const void *key)
@@ -37,7 +38,7 @@ static int delete(const struct bpf_map *map, const void *key)
 int dataplane_set_association(struct dataplane *d, const struct association_key *key,
 			      const struct association *value)
 {
-	return update(d->object->maps.associations, key, value);
+	return dataplane_update(d->object->maps.associations, key, value);
 }
 
 int dataplane_delete_association(struct dataplane *d, const struct association_key *key)
@@ -69,8 +70,8 @@ static int put_route(struct dataplane *d, uint32_t table, const struct prefix *p
 	struct route_key_v4 v4 = key_v4(table, p);
 
 	if (p->address.family == AF_INET6)
-		return update(d->object->maps.routes_v6, &v6, value);
-	return update(d->object->maps.routes_v4, &v4, value);
+		return dataplane_update(d->object->maps.routes_v6, &v6, value);
+	return dataplane_update(d->object->maps.routes_v4, &v4, value);
 }
 
 int dataplane_set_route(struct dataplane *d, uint32_t table, const struct prefix *p,
@@ -189,7 +190,7 @@ int dataplane_set_redirect(struct dataplane *d, uint32_t attachment, uint32_t if
 int dataplane_set_neighbour(struct dataplane *d, const struct neighbour_key *key,
 			    const struct neighbour *value)
 {
-	return update(d->object->maps.neighbours, key, value);
+	return dataplane_update(d->object->maps.neighbours, key, value);
 }
 
 int dataplane_delete_neighbour(struct dataplane *d, const struct neighbour_key *key)
@@ -205,7 +206,7 @@ int dataplane_set_name(struct dataplane *d, enum name_kind kind, uint32_t id, co
 	if (strlen(name) >= sizeof(value.text))
 		return -ENAMETOOLONG;
 	strcpy(value.text, name);
-	return update(d->object->maps.names, &key, &value);
+	return dataplane_update(d->object->maps.names, &key, &value);
 }
 
 int dataplane_delete_name(struct dataplane *d, enum name_kind kind, uint32_t id)
