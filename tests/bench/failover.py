@@ -8,14 +8,15 @@ Losing a tunnel, in three parts; JSON in build/bench/failover.json.
             so both wake-ups are in it. quiet: the daemon has only the falls themselves to follow. busy: meanwhile it is
             made to apply one of two configurations after the other, each of that many routes. The last figure: both tunnels
             lost, until the last of the table's routes is gone from the map (hold_down is 0), each time from when the kernel's copy of
-            the routes has caught up with the last change.
+            the routes has caught up with the last change. Meanwhile a loop of the lowest priority (SCHED_IDLE) keeps each
+            processor from sleeping: to wake one that sleeps takes a hypervisor up to milliseconds (AWAKE=0: without).
   moved     Which flows change their tunnel (tests/bench/moved.c).
   loss      Packets lost with real IPsec, beside the kernel's own multipath routes, in a VM (tests/bench/failover_loss.py).
 
 A fall that does not reach the word, a route that stays, a flow that moves without need or an apply that fails ends the
 benchmark: then there is no result. Goals that are missed are printed, and the exit status is 1.
 
-Environment: BUILD, SIZES (e.g. 1000,100000), FALLS, VM=0 (without the loss part).
+Environment: BUILD, SIZES (e.g. 1000,100000), FALLS, AWAKE=0, VM=0 (without the loss part).
 """
 import ctypes
 import json
@@ -38,6 +39,7 @@ WITHDRAWALS = 3
 GAP_US = 10_000
 START_S = 900.0
 VM = os.environ.get("VM", "1") != "0"
+AWAKE = os.environ.get("AWAKE", "1") != "0"
 WORK = "/run/bench-failover"
 PINS = "/sys/fs/bpf/espalier"
 SOCKET, REPLAY, CONFIG = (f"{WORK}/{name}" for name in ("control.sock", "xfrm.sock", "espalier.yaml"))
@@ -260,6 +262,24 @@ def own_namespaces():
         ip route add default via 198.51.100.254""")
 
 
+def keep_awake(cpu, parent):
+    """In a child: gives way to everything, and ends with its parent."""
+    os.sched_setaffinity(0, [cpu])
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    while os.getppid() == parent:
+        for _ in range(1_000_000):
+            pass
+    os._exit(0)
+
+
+def measure_sizes():
+    parent = os.getpid()
+    for cpu in os.sched_getaffinity(0) if AWAKE else []:
+        if not os.fork():
+            keep_awake(cpu, parent)
+    return [measure_size(size) for size in SIZES]
+
+
 def measure_reaction():
     """In a process of its own: the VM wants the host's namespaces."""
     read, write = os.pipe()
@@ -267,7 +287,7 @@ def measure_reaction():
     if not child:
         os.close(read)
         own_namespaces()
-        rows = [measure_size(size) for size in SIZES]
+        rows = measure_sizes()
         with os.fdopen(write, "w") as f:
             json.dump(rows, f)
         os._exit(0)
@@ -324,7 +344,7 @@ def report(result):
     waited = max(max(r["waited_us"], r["busy_waited_us"]) for r in result["reaction"])
     print(f"\nOf the processors' time the hypervisor kept up to {stolen:.1%}: what it keeps is in the longest times. For a "
           f"processor the thread that\nwrites the word waited up to {waited} us a wake-up on average; load up to "
-          f"{max(r['load'] for r in result['reaction'])}.")
+          f"{max(r['load'] for r in result['reaction'])}. The processors were {'kept awake' if AWAKE else 'free to sleep'}.")
     print("\nFlows that move, the largest share of all members")
     print(f"{'members':>10}{'fair':>10}{'lost':>10}{'moved':>10}{'returned':>10}")
     for r in result["moved"]:

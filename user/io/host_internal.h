@@ -10,11 +10,12 @@
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include "host.h"
+#include "rtnl_socket.h"
 
 #define HOST_BATCH_SIZE	  65536
-#define HOST_BATCH_COUNT  2048
+#define HOST_BATCH_COUNT  16   /* routes: some 60 us */
 #define HOST_MESSAGE_SIZE 2048 /* no request is longer */
-#define HOST_RECEIVE_SIZE 65536
+#define HOST_RECEIVE_SIZE RTNL_DUMP_SIZE
 #define HOST_ERRORS_SHOWN 64
 #define HOST_DRIFTED	  (DRIFT_KINDS * DRIFT_NAMED)
 

@@ -4,7 +4,10 @@
  *
  * A batch is one send. The kernel works through it before the send returns, so a daemon killed
  * between two batches never leaves half of one. Only refusals are answered; a NOOP that asks for an
- * acknowledgement marks the end. 100,000 routes are some 150 sends.
+ * acknowledgement marks the end.
+ *
+ * Neither a batch nor a piece of a dump keeps a processor for long: a kernel without preemption
+ * lets nobody in meanwhile, and the sentry may have to write a fallen tunnel's word.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -104,7 +104,7 @@ static int ask(struct rtnl_socket *s, void *request, size_t len, rtnl_datagram_f
 	if (mnl_socket_sendto(s->questions, request, len) < 0)
 		return -errno;
 	while (!a.done) {
-		ssize_t got = mnl_socket_recvfrom(s->questions, s->buf, sizeof(s->buf));
+		ssize_t got = mnl_socket_recvfrom(s->questions, s->buf, RTNL_DUMP_SIZE);
 
 		if (got < 0 && errno != EINTR)
 			return -errno;
