@@ -28,6 +28,7 @@
 #define NS_PER_S	 1000000000ull
 #define CONFIRM_MAX_S	 86400
 #define CONFIRM_SLACK_US 1000
+#define LONG_WORK_US	 (900 * US_PER_S) /* as long as `espalier apply` waits */
 
 /* ---- judging ---- */
 
@@ -254,12 +255,26 @@ static int make_word(struct gateway *g, const char *file, const char *text, size
 	return 0;
 }
 
+/* The service manager's watchdog has to wait while a full table's routes are judged and put in
+ * place. */
+static void tell_long_work(bool begun)
+{
+	uint64_t usual_us;
+
+	if (sd_watchdog_enabled(0, &usual_us) > 0)
+		sd_notifyf(0, "WATCHDOG=1\nWATCHDOG_USEC=%llu",
+			   (unsigned long long)(begun ? LONG_WORK_US : usual_us));
+}
+
 static int restore(struct gateway *g, const char *because)
 {
 	struct change *c = g->change;
 	char why[CAUSE_LEN];
-	int err = gateway_install(g, &c->former, why, sizeof(why));
+	int err;
 
+	tell_long_work(true);
+	err = gateway_install(g, &c->former, why, sizeof(why));
+	tell_long_work(false);
 	if (err) {
 		gateway_log(LOG_ERR, "cannot go back to the former configuration: %s", why);
 		monitor_configuration(g, "failed", "cannot roll back: %s", why);
@@ -388,14 +403,17 @@ static json_t *apply_text(struct gateway *g, const char *file, const char *text,
 	struct findings f = { 0 };
 	struct word word = { 0 };
 	json_t *answer;
-	int err = change_judge(g, file, text, len, &next, &routes, &f);
+	int err;
 
+	tell_long_work(true);
+	err = change_judge(g, file, text, len, &next, &routes, &f);
 	if (!err)
 		err = make_word(g, file, text, len, &routes, &word);
 	if (err)
 		answer = refuse(g, file, &f, err);
 	else
 		answer = apply_judged(g, &next, &word, confirm_s, &f);
+	tell_long_work(false);
 	runtime_routes_free(&routes);
 	config_free(&next);
 	word_free(&word);

@@ -44,7 +44,8 @@ static struct prefix *routes;
 static size_t count;
 
 static struct {
-	double steer_s, delta_s, slow_path_s, kernel_raw_s, kernel_s, churn, ratio, alone, beside;
+	double steer_s, delta_s, slow_path_s, kernel_raw_s, kernel_s, churn, ratio, alone, spinning,
+		beside;
 	double steer_cpu_s, kernel_raw_cpu_s, kernel_cpu_s;
 	size_t rss;
 } result;
@@ -356,7 +357,10 @@ static void pin(pthread_t thread, int cpu)
 	pthread_setaffinity_np(thread, sizeof(set), &set);
 }
 
-static double churn(bool change)
+/* What this thread does while the other one decides. */
+enum beside { SLEEPS, SPINS, CHANGES };
+
+static double churn(enum beside what)
 {
 	size_t updates = 0, steps = 0;
 	double begin = now(), end;
@@ -369,7 +373,9 @@ static double churn(bool change)
 	for (size_t i = 0; now() < begin + CHURN_S; steps++) {
 		struct timespec pause = { 0, 1000000 };
 
-		if (!change || updates >= (now() - begin) * RATE) {
+		if (what == SPINS)
+			continue;
+		if (what == SLEEPS || updates >= (now() - begin) * RATE) {
 			nanosleep(&pause, NULL);
 			continue;
 		}
@@ -385,7 +391,7 @@ static double churn(bool change)
 	end = now();
 	atomic_store(&worker.stop, true);
 	pthread_join(thread, NULL);
-	if (change)
+	if (what == CHANGES)
 		result.churn = (double)updates / (end - begin);
 	must(worker.wrong ? -EINVAL : 0, worker.wrong ? worker.wrong : "");
 	return (double)worker.done / worker.seconds;
@@ -395,9 +401,10 @@ static void change_beside_decisions(void)
 {
 	pin(pthread_self(), 0);
 	make_probes();
-	churn(false); /* warm */
-	result.alone = churn(false);
-	result.beside = churn(true);
+	churn(SLEEPS); /* warm */
+	result.alone = churn(SLEEPS);
+	result.spinning = churn(SPINS) / result.alone;
+	result.beside = churn(CHANGES);
 	result.ratio = result.beside / result.alone;
 }
 
@@ -413,12 +420,13 @@ static void write_json(const char *path)
 		"\"kernel_raw_s\": %.3f, \"slow_path_s\": %.3f, \"delta_s\": %.3f,\n"
 		"  \"steer_cpu_s\": %.3f, \"kernel_cpu_s\": %.3f, \"kernel_raw_cpu_s\": %.3f,\n"
 		"  \"controller_rss_bytes\": %zu,\n  \"churn_updates_per_s\": %.0f, "
-		"\"churn_forwarding_ratio\": %.3f,\n  \"decisions_per_s\": %.0f, "
+		"\"churn_forwarding_ratio\": %.3f,\n  \"spinning_ratio\": %.3f, "
+		"\"decisions_per_s\": %.0f, "
 		"\"decisions_beside_churn_per_s\": %.0f\n}\n",
 		count, w.gateway.held[0], result.steer_s, result.kernel_s, result.kernel_raw_s,
 		result.slow_path_s, result.delta_s, result.steer_cpu_s, result.kernel_cpu_s,
-		result.kernel_raw_cpu_s, result.rss, result.churn, result.ratio, result.alone,
-		result.beside);
+		result.kernel_raw_cpu_s, result.rss, result.churn, result.ratio, result.spinning,
+		result.alone, result.beside);
 	must(fclose(f), path);
 }
 

@@ -88,6 +88,7 @@ def report(r):
         print(f"  {text:<32}{r[key]:>10.2f} s" + (f"{cpu:>10.2f} s of CPU" if cpu else ""))
     print(f"  {'updates a second':<32}{r['churn_updates_per_s']:>10}")
     print(f"  {'decisions beside them':<32}{r['churn_forwarding_ratio']:>10.1%}  of {r['decisions_per_s']} a second")
+    print(f"  {'decisions beside an empty loop':<32}{r['spinning_ratio']:>10.1%}")
     if r.get("rss_bytes"):
         print(f"  {'espalierd, a route':<32}{r['rss_bytes'] / r['routes']:>10.0f} bytes, {r['rss_bytes'] >> 20} MiB; "
               f"at most {r['peak_rss_bytes'] >> 20} MiB")

@@ -194,7 +194,7 @@ class Gateway:
             f.write(YAML % {"xdp": xdp, "routes": routes})
 
     def start(self):
-        env = dict(os.environ, ESPALIER_XFRM_REPLAY=REPLAY, NOTIFY_SOCKET=NOTIFY)
+        env = dict(os.environ, ESPALIER_XFRM_REPLAY=REPLAY, NOTIFY_SOCKET=NOTIFY, WATCHDOG_USEC="30000000")
         self.log = open(f"{STATE}/log", "a")
         self.daemon = subprocess.Popen(self.command("--foreground"), env=env, stdout=self.log, stderr=self.log)
         wait_for("espalierd answers", self.answers)
@@ -213,7 +213,8 @@ class Gateway:
     def listen(self):
         """As systemd does: a daemon that nobody listens to waits."""
         while True:
-            self.said += self.notify.recv(4096).decode().splitlines()
+            lines = self.notify.recv(4096).decode().splitlines()
+            self.said.extend(lines)
 
     def answers(self):
         assert self.daemon.poll() is None, "espalierd ended: " + open(f"{STATE}/log").read()
@@ -548,6 +549,15 @@ def systemd_is_told_when_it_forwards_and_when_it_stops():
     assert "READY=1" in G.notified()
 
 
+def the_watchdog_waits_for_an_apply():
+    G.notified()
+    G.daemon.send_signal(signal.SIGHUP)
+    wait_for("reloaded", lambda: "READY=1" in G.said)
+    said = [line for line in G.notified() if line.startswith(("RELOADING", "WATCHDOG_USEC", "READY"))]
+    assert said == [
+        "RELOADING=1", "WATCHDOG_USEC=900000000", "WATCHDOG_USEC=30000000", "READY=1"], said
+
+
 def without_foreground_it_returns_when_it_forwards():
     G.stop()
     env = dict(os.environ, ESPALIER_XFRM_REPLAY=REPLAY)
@@ -592,6 +602,7 @@ STORIES = [
     a_killed_daemon_leaves_everything_running, a_restart_over_a_lost_tunnel_notices, both_lost_means_withdrawn_and_silent,
     without_xdp_tc_alone_does_the_same, a_wrong_configuration_leaves_the_daemon_alone, a_second_daemon_refuses,
     a_recreated_tunnel_device_is_found_again, systemd_is_told_when_it_forwards_and_when_it_stops,
+    the_watchdog_waits_for_an_apply,
     without_foreground_it_returns_when_it_forwards, where_ipv6_is_disabled_ipv4_works, cleanup_removes_everything,
 ]
 

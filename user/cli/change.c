@@ -185,8 +185,8 @@ static int print_running(const json_t *result, const void *context)
 int settle_run(const struct cli *cli, const struct command *command, char **operands)
 {
 	(void)operands;
-	return cli_ask(cli, json_pack("{s:s}", "command", command->name), print_running,
-		       strcmp(command->name, "confirm") ? "rolled back" : "confirmed");
+	return cli_ask_change(cli, json_pack("{s:s}", "command", command->name), print_running,
+			      strcmp(command->name, "confirm") ? "rolled back" : "confirmed");
 }
 
 /* ---- export ---- */

@@ -44,13 +44,14 @@ int cli_fail(const struct cli *cli, enum exit_code code, const char *format, ...
 	return code;
 }
 
-int cli_ask(const struct cli *cli, json_t *request, cli_renderer render, const void *context)
+static int ask(const struct cli *cli, int timeout_s, json_t *request, cli_renderer render,
+	       const void *context)
 {
 	json_t *result = NULL;
 	char *error = NULL;
 	int code = EXIT_OK;
 
-	if (!request || client_request(cli->socket, request, &result, &error) < 0)
+	if (!request || client_request(cli->socket, timeout_s, request, &result, &error) < 0)
 		code = cli_fail(cli, EXIT_FAILED, "%s", error ? error : "out of memory");
 	else if (cli->json)
 		code = cli_print_json(cli, result);
@@ -60,4 +61,14 @@ int cli_ask(const struct cli *cli, json_t *request, cli_renderer render, const v
 	json_decref(result);
 	free(error);
 	return code;
+}
+
+int cli_ask(const struct cli *cli, json_t *request, cli_renderer render, const void *context)
+{
+	return ask(cli, CLIENT_TIMEOUT_S, request, render, context);
+}
+
+int cli_ask_change(const struct cli *cli, json_t *request, cli_renderer render, const void *context)
+{
+	return ask(cli, CLIENT_CHANGE_TIMEOUT_S, request, render, context);
 }

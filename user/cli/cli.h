@@ -96,5 +96,8 @@ int cli_submit(const struct cli *cli, json_t *request, const char *path, json_t 
  * came, else by `render`. Returns the exit code.
  */
 int cli_ask(const struct cli *cli, json_t *request, cli_renderer render, const void *context);
+/* The same for what is answered once another configuration is in place. */
+int cli_ask_change(const struct cli *cli, json_t *request, cli_renderer render,
+		   const void *context);
 
 #endif

@@ -176,10 +176,11 @@ int client_change(const char *socket_path, const json_t *request, json_t **answe
 	return exchange(socket_path, CLIENT_CHANGE_TIMEOUT_S, request, answer, error);
 }
 
-int client_request(const char *socket_path, const json_t *request, json_t **result, char **error)
+int client_request(const char *socket_path, int timeout_s, const json_t *request, json_t **result,
+		   char **error)
 {
 	json_t *answer;
-	int err = exchange(socket_path, CLIENT_TIMEOUT_S, request, &answer, error);
+	int err = exchange(socket_path, timeout_s, request, &answer, error);
 
 	if (err)
 		return err;

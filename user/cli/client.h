@@ -8,8 +8,8 @@
 #include <jansson.h>
 
 #define CLIENT_SOCKET "/run/espalier/control.sock"
-/* Without a byte of the answer. A change is answered when it is made: of a full table's routes that
- * takes a while. */
+/* Without a byte of the answer. A change is answered when it is made: with a full table's routes
+ * that takes a while. */
 #define CLIENT_TIMEOUT_S	30
 #define CLIENT_CHANGE_TIMEOUT_S 900
 
@@ -17,7 +17,8 @@
  * Sends one request, waits for the answer. 0: *result is the caller's. Else -errno, and *error is
  * one sentence for the user, his to free (NULL: out of memory).
  */
-int client_request(const char *socket_path, const json_t *request, json_t **result, char **error);
+int client_request(const char *socket_path, int timeout_s, const json_t *request, json_t **result,
+		   char **error);
 
 /* The same for a change, with the whole answer: 0 whatever it says. */
 int client_change(const char *socket_path, const json_t *request, json_t **answer, char **error);

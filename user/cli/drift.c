@@ -84,7 +84,7 @@ static json_t *ask(const struct cli *cli, const char *command)
 	json_t *request = json_pack("{s:s}", "command", command), *result = NULL;
 	char *error = NULL;
 
-	if (!request || client_request(cli->socket, request, &result, &error)) {
+	if (!request || client_request(cli->socket, CLIENT_TIMEOUT_S, request, &result, &error)) {
 		cli_fail(cli, EXIT_USAGE, "%s", error ? error : "out of memory");
 		result = NULL;
 	}

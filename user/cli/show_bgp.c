@@ -104,7 +104,8 @@ static int print(const struct cli *cli, const json_t *list)
 int bgp_ask_daemon(const struct cli *cli, json_t *request, json_t **result)
 {
 	char *error = NULL;
-	int err = request ? client_request(cli->socket, request, result, &error) : -1;
+	int err = request ? client_request(cli->socket, CLIENT_TIMEOUT_S, request, result, &error)
+			  : -1;
 	int code = EXIT_OK;
 
 	if (err < 0)
