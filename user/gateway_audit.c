@@ -117,6 +117,7 @@ static void finish(struct gateway *g)
 	struct audit *a = g->audit;
 	bool stood = a->drift.standing_count;
 
+	dataplane_gather_index(g->dataplane);
 	a->phase = AUDIT_IDLE;
 	a->took_ns = monotonic() - a->began_ns;
 	a->ended_at = (uint64_t)time(NULL);

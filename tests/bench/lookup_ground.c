@@ -184,6 +184,7 @@ static void load_dataplane(const struct routes *r, struct ground *g, size_t coun
 		errno = -dataplane_set_route(g->dataplane, BENCH_TABLE, &r->list[i], &value);
 		require(!errno, "route of the dataplane");
 	}
+	dataplane_gather_index(g->dataplane); /* as an audit does */
 }
 
 static void load_kernel(const struct routes *r, size_t count)

@@ -414,6 +414,83 @@ static void filling_without_memory_gives_wrong_answers(void **unused)
 	index_free(&index_);
 }
 
+/* ---- gathering ---- */
+
+/* With routes of both families, each in its place by what came and went before. */
+static void grow(unsigned changes)
+{
+	start(SEGMENTS);
+	for (unsigned i = 0; i < changes; i++)
+		change_something(i % 2, 8);
+}
+
+static void gathered_it_answers_otherwise(void **unused)
+{
+	(void)unused;
+	state = 8;
+	for (unsigned changes = 0; changes <= 12000; changes += 2000) {
+		uint64_t lines;
+
+		grow(changes);
+		lines = index_.lines;
+		for (unsigned i = 0; i < 10; i++) {
+			for (unsigned k = 0; k < 20; k++)
+				go_on(&readers[number(READERS)], false);
+			index_gather(&index_);
+			assert_int_equal(index_.lines, lines);
+			assert_true(index_.segment_count <= 4);
+			assert_int_equal(compare(false, 500) + compare(true, 500), 0);
+		}
+		for (unsigned i = 0; i < 1000; i++)
+			change_something(i % 2, 5);
+		assert_int_equal(compare(false, 500) + compare(true, 500), 0);
+		delete_all();
+		assert_int_equal(index_.lines, 0);
+		wait_for_readers(NULL);
+		index_free(&index_);
+		assert_int_equal(room, SEGMENTS);
+	}
+}
+
+/* Nothing is free again before somebody waits for it: what is in use lies between the holes. */
+static void holes_are_not_seen(void **unused)
+{
+	(void)unused;
+	state = 10;
+	start(SEGMENTS);
+	index_.limbo_most = 1 << 20;
+	for (unsigned i = 0; !index_scattered(&index_); i++) {
+		assert_true(i < 100000);
+		change_something(i % 2, 8);
+	}
+	index_gather(&index_);
+	assert_false(index_scattered(&index_));
+	assert_int_equal(compare(false, 500) + compare(true, 500), 0);
+	index_free(&index_);
+}
+
+/* What is there is better than what there would be. */
+static void gathered_without_memory_it_is_worse(void **unused)
+{
+	(void)unused;
+	state = 9;
+	grow(6000);
+	for (room = 8; room; room--) {
+		uint64_t lines = index_.lines;
+		uint32_t most = room;
+
+		index_gather(&index_);
+		assert_int_equal(compare(false, 200) + compare(true, 200), 0);
+		assert_int_equal(index_.lines, lines);
+		assert_int_equal(index_partly(&index_), 0);
+		room = most;
+	}
+	index_gather(&index_);
+	assert_int_equal(compare(false, 1000) + compare(true, 1000), 0);
+	assert_int_equal(index_partly(&index_), 0);
+	index_free(&index_);
+}
+
 static void without_memory_the_answer_is_wrong(void **unused)
 {
 	(void)unused;
@@ -560,6 +637,9 @@ int main(void)
 		cmocka_unit_test(what_was_filled_is_not_what_would_have_been_set),
 		cmocka_unit_test(a_table_with_routes_is_filled),
 		cmocka_unit_test(filling_without_memory_gives_wrong_answers),
+		cmocka_unit_test(gathered_it_answers_otherwise),
+		cmocka_unit_test(holes_are_not_seen),
+		cmocka_unit_test(gathered_without_memory_it_is_worse),
 		cmocka_unit_test(without_memory_the_answer_is_wrong),
 		cmocka_unit_test(a_walk_leaves_addresses_out),
 		cmocka_unit_test(a_damaged_cell_is_followed),

@@ -326,6 +326,74 @@ void index_fill_end(struct index_filling *f)
 	free(f);
 }
 
+/* ---- gathering ---- */
+
+static void release_tree(struct painting *w, uint32_t cell)
+{
+	uint32_t cells[INDEX_SLOTS];
+
+	if (!(cell & INDEX_CHILD) || !index_read(w->x, cell, cells))
+		return;
+	release_below(w, cells);
+	index_release(w->x, w->table, cell);
+}
+
+/* A copy of the node and all below it; the same cell: it stays where it is. */
+static uint32_t copy_tree(struct painting *w, uint32_t cell)
+{
+	uint32_t was[INDEX_SLOTS], now[INDEX_SLOTS], made;
+
+	if (!(cell & INDEX_CHILD) || !index_read(w->x, cell, was))
+		return cell;
+	for (unsigned i = 0; i < INDEX_SLOTS; i++)
+		now[i] = copy_tree(w, was[i]);
+	made = index_make(w->x, w->table, now);
+	if (made != INDEX_ASK)
+		return made;
+	for (unsigned i = 0; i < INDEX_SLOTS; i++)
+		if (now[i] != was[i])
+			release_tree(w, now[i]);
+	return cell;
+}
+
+static void move_wide(struct painting *w, uint32_t *cells)
+{
+	for (uint32_t i = 0; i < WIDE_CELLS; i++) {
+		uint32_t was = cells[i];
+
+		put(w, &cells[i], copy_tree(w, was));
+		if (cells[i] != was)
+			release_tree(w, was);
+	}
+}
+
+static void move_table(struct painting *w, uint64_t *root)
+{
+	uint32_t was = (uint32_t)*root;
+	struct index_line *lines = index_lines_of(w->x, was);
+
+	if (lines && was & INDEX_WIDE) {
+		move_wide(w, lines->words);
+	} else {
+		put_root(w, root, copy_tree(w, was));
+		if (*root != was)
+			release_tree(w, was);
+	}
+	index_settle(w->x);
+}
+
+void index_gather(struct index *x)
+{
+	index_close(x);
+	for (uint32_t i = 0; i < INDEX_ROOTS; i++) {
+		struct painting w = { .x = x, .table = &x->tables[i] };
+
+		if (x->roots[i] & INDEX_CHILD)
+			move_table(&w, &x->roots[i]);
+	}
+	index_reopen(x);
+}
+
 /* ---- reading ---- */
 
 uint32_t index_lookup(const struct index *x, uint32_t table, const struct address *a)

@@ -54,6 +54,7 @@ struct index_segment {
 	uint64_t free[INDEX_SEGMENT_LINES / 64]; /* one bit a line */
 	uint32_t free_count;
 	bool reserved; /* somebody else's: the number is taken */
+	bool closed;   /* what is made now goes into others */
 };
 
 /* One table's routes of one family. */
@@ -110,6 +111,15 @@ struct index_filling;
 struct index_filling *index_fill_begin(struct index *x, uint32_t table);
 void index_fill_add(struct index_filling *f, const struct prefix *p, const struct route *value);
 void index_fill_end(struct index_filling *f);
+
+/*
+ * Nodes that came and went one by one leave holes, and lie far apart: a lookup then costs more
+ * memory pages. True where more than half of the memory is holes.
+ */
+bool index_scattered(const struct index *x);
+/* Moves all nodes side by side into other segments, and drops those that are empty then. Readers
+ * find every answer all the while; where there is no memory, nodes stay where they are. */
+void index_gather(struct index *x);
 
 /* The leaf for an address (or INDEX_ASK), as the programs find it. */
 uint32_t index_lookup(const struct index *x, uint32_t table, const struct address *a);

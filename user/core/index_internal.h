@@ -18,6 +18,11 @@ bool index_store(struct index *x, uint32_t cell, const uint32_t cells[INDEX_SLOT
 /* A whole segment of cells, or INDEX_ASK. */
 uint32_t index_make_wide(struct index *x);
 
+/* What is made from now on goes into segments that are not there yet, or again into any; then those
+ * that have nothing left in them are dropped. */
+void index_close(struct index *x);
+void index_reopen(struct index *x);
+
 /* These are unreachable from the next index_settle() on. */
 void index_release(struct index *x, struct index_table *t, uint32_t cell);
 void index_release_wide(struct index *x, uint32_t root);

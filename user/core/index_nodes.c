@@ -15,6 +15,7 @@
 #define DROP_AT_ONCE   64
 #define SPARE_SEGMENTS 1
 #define LIMBO_ROOM     32768
+#define SCATTER_FROM   4 /* segments that nobody minds */
 
 int index_init(struct index *x, uint64_t *roots, uint32_t limit, const struct index_memory *memory)
 {
@@ -181,6 +182,20 @@ static uint32_t add_segment(struct index *x)
 	return NO_SEGMENT;
 }
 
+void index_close(struct index *x)
+{
+	for (uint32_t i = 0; i < x->limit; i++)
+		x->segments[i].closed = x->segments[i].lines != NULL;
+}
+
+void index_reopen(struct index *x)
+{
+	for (uint32_t i = 0; i < x->limit; i++)
+		x->segments[i].closed = false;
+	x->exhausted = false;
+	empty_limbo(x);
+}
+
 /* So many lines side by side, out of one segment; NO_LINE: it has none such. */
 static uint32_t take_lines(struct index_segment *s, uint32_t count)
 {
@@ -208,7 +223,7 @@ static uint32_t find_lines(struct index *x, uint32_t count)
 		uint32_t at = (x->hint + i) % x->limit, line;
 		struct index_segment *s = &x->segments[at];
 
-		if (!s->lines || s->free_count < count)
+		if (!s->lines || s->closed || s->free_count < count)
 			continue;
 		line = take_lines(s, count);
 		if (line == NO_LINE)
@@ -386,6 +401,17 @@ void index_release_wide(struct index *x, uint32_t root)
 uint64_t index_bytes(const struct index *x)
 {
 	return (uint64_t)x->segment_count * INDEX_SEGMENT_LINES * sizeof(struct index_line);
+}
+
+bool index_scattered(const struct index *x)
+{
+	uint64_t lines = x->lines;
+
+	for (uint32_t i = 0; i < INDEX_ROOTS; i++)
+		if (x->roots[i] & INDEX_WIDE)
+			lines += INDEX_SEGMENT_LINES;
+	return (uint64_t)x->segment_count * INDEX_SEGMENT_LINES >
+	       2 * lines + SCATTER_FROM * INDEX_SEGMENT_LINES;
 }
 
 uint32_t index_partly(const struct index *x)

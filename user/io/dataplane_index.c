@@ -256,6 +256,12 @@ bool dataplane_walk_index(const struct dataplane *d, uint32_t table, bool v6, ui
 	return index_walk(&d->index, table, v6, slot, fn, context);
 }
 
+void dataplane_gather_index(struct dataplane *d)
+{
+	if (index_scattered(&d->index))
+		index_gather(&d->index);
+}
+
 struct dataplane_index_use dataplane_index_use(const struct dataplane *d)
 {
 	return (struct dataplane_index_use){ index_bytes(&d->index), index_partly(&d->index) };
