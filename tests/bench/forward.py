@@ -29,8 +29,8 @@ take turns.
   steer_blackhole  d: TR static routes of type blackhole match
 
 A run's figure is the CPU time of the sending thread per packet: the whole way runs in its softirqs. What else runs on
-the machine is left out, but not its traces in caches and on a shared core. Those only add: of a round's runs the fastest
-counts, and the result is the median of the rounds.
+the machine is left out, but not its traces in caches and on a shared core. Those only add: the fastest run of all rounds is
+the result, for each method of equally many. `spread`: how far the rounds' fastest runs lie apart.
 
 The methods are not alike in two points: the kernel's early demux is on, as it is by default, and in b Espalier asks whether
 the source belongs to the connection, which `kernel` does not and `kernel_rpf` does.
@@ -79,7 +79,7 @@ def row_of(case, size, grounds, host):
     of = {g.method: g for g in grounds if g.case == case}
     row = {"case": case, "size": size}
     for method, g in of.items():
-        row[f"{method}_ns"] = round(statistics.median(g.figures(size)), 1)
+        row[f"{method}_ns"] = round(min(g.figures(size)), 1)
     if case == "d":
         row["drop_ns"] = row["generator_ns"]
         row["drop_ratio"] = round(row["drop_ns"] / row["steer_ns"], 3)
@@ -100,7 +100,8 @@ def name_of(row):
 
 
 def ns(row, method):
-    return f"{row[f'{method}_ns']:>11.0f}" if f"{method}_ns" in row else f"{'-':>11}"
+    text = f"{row[f'{method}_ns']:.0f}" if f"{method}_ns" in row else "-"
+    return f"{text:>{len(method) + 2}}"
 
 
 def spread(row):
@@ -109,11 +110,11 @@ def spread(row):
 
 
 def report(rows, host, routes):
-    print(f"\nForwarding without encryption: ns of CPU time per packet, generator included; median of {ROUNDS} rounds, "
-          f"best of {RUNS} runs of {PACKETS} packets each")
+    print(f"\nForwarding without encryption: ns of CPU time per packet, generator included; the best of {ROUNDS} x {RUNS} runs of "
+          f"{PACKETS} packets")
     print(f"kernel {host['kernel']}, {host['cpu']}, CPU {CPU} of {os.cpu_count()}, libbpf {host['libbpf']}, "
           f"{routes} routes, {FLOWS} flows, load {host['load']}\n")
-    print(f"{'case':<23}{'bytes':>6}" + "".join(f"{m:>11}" for m in COLUMNS) + f"{'spread':>8}")
+    print(f"{'case':<23}{'bytes':>6}" + "".join(f"  {m}" for m in COLUMNS) + f"{'spread':>8}")
     for row in rows:
         print(name_of(row) + "".join(ns(row, m) for m in COLUMNS) + f"{spread(row):>8.0%}")
     print("\nWhat it costs as a multiple of steer, net of the generator (above 1: Espalier is cheaper); d: drop-only, gross")
