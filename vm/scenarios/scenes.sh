@@ -41,11 +41,6 @@ scene_is_wanted() # NAME
 	return 1
 }
 
-scene_is_wanted_by_name() { [ "${#scenes_wanted[@]}" != 0 ] && scene_is_wanted "$1"; }
-
-# A scene that is not part of everything.
-scene_by_name() { if scene_is_wanted_by_name "$1"; then scene "$@"; fi; }
-
 # A claim whose stream and capture do not outlive it, whatever becomes of it.
 scene() # NAME AT_LEAST_ESP DESCRIPTION CHECK…
 {
