@@ -40,7 +40,7 @@ nothing_but_esp() {
 	done
 }
 
-[ $# -gt 0 ] || set -- routes rest quota losses bird restart
+[ $# -gt 0 ] || set -- routes rest quota losses bird
 bgp_ground_up
 for ns in "${underlays[@]}"; do
 	capture_start "underlay-$ns" "$ns" eth0
