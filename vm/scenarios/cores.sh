@@ -192,7 +192,7 @@ encrypt() # BYTES
 	replay dc "$ground_output/in-$1.pcap" "$count" >/dev/null
 	wait_for 30 "$count frames are captured" eval "[ \$(capture_count \"\$(capture_running_file esp-$1)\" esp) = $count ]"
 	process_stop "capture-esp-$1" INT
-	tcpdump -n -r "$(capture_running_file "esp-$1")" -w "$ground_state/esp-$1.pcap" esp 2>/dev/null
+	tcpdump -n -r "$(capture_running_file "esp-$1")" -w "$ground_state/sent-$1.pcap" esp 2>/dev/null
 }
 
 # Prints "NS ARRIVED": until the last of the frames has left the gateway by DEVICE, or none has for a second. The queues' rest
@@ -221,7 +221,7 @@ until_they_have_left() # NAMESPACE FILE DEVICE
 			[ $((n - before)) -lt "$count" ] || break
 		done
 		sent=${sent#*\"ns\":}
-		echo $((${sent%\}} + (last - ended) * 1000)) $((n - before))' \
+		echo $((${sent%%[!0-9]*} + (last - ended) * 1000)) $((n - before))' \
 		until "$1" "$2" "$3" "$packets" "$ground_build/tests/bench/replay"
 }
 
@@ -231,7 +231,7 @@ run_once() # DIRECTION BYTES CPUS
 	if [ "$1" = out ]; then
 		read -r ns arrived <<<"$(until_they_have_left vpc "$ground_output/out-$2.pcap" eth0)"
 	else
-		read -r ns arrived <<<"$(until_they_have_left dc-gateway "$ground_state/esp-$2.pcap" eth2)"
+		read -r ns arrived <<<"$(until_they_have_left dc-gateway "$ground_state/sent-$2.pcap" eth2)"
 	fi
 	# What is lost is no speed. A few more: the device's own neighbour discovery.
 	if [ "$arrived" -lt $((packets * 9 / 10)) ] || [ "$arrived" -gt $((packets + 20)) ]; then
