@@ -58,16 +58,15 @@ static uint32_t give_up(struct painting *w)
 	return INDEX_ASK;
 }
 
-static void release_below(struct painting *w, const uint32_t cells[INDEX_SLOTS])
+static void release_tree(struct painting *w, uint32_t cell)
 {
-	uint32_t below[INDEX_SLOTS];
+	uint32_t cells[INDEX_SLOTS];
 
-	for (unsigned i = 0; i < INDEX_SLOTS; i++) {
-		if (!(cells[i] & INDEX_CHILD) || !index_read(w->x, cells[i], below))
-			continue;
-		release_below(w, below);
-		index_release(w->x, w->table, cells[i]);
-	}
+	if (!(cell & INDEX_CHILD) || !index_read(w->x, cell, cells))
+		return;
+	for (unsigned i = 0; i < INDEX_SLOTS; i++)
+		release_tree(w, cells[i]);
+	index_release(w->x, w->table, cell);
 }
 
 static uint32_t make(struct painting *w, const uint32_t cells[INDEX_SLOTS])
@@ -76,7 +75,8 @@ static uint32_t make(struct painting *w, const uint32_t cells[INDEX_SLOTS])
 
 	if (made != INDEX_ASK)
 		return made;
-	release_below(w, cells);
+	for (unsigned i = 0; i < INDEX_SLOTS; i++)
+		release_tree(w, cells[i]);
 	return give_up(w);
 }
 
@@ -327,16 +327,6 @@ void index_fill_end(struct index_filling *f)
 }
 
 /* ---- gathering ---- */
-
-static void release_tree(struct painting *w, uint32_t cell)
-{
-	uint32_t cells[INDEX_SLOTS];
-
-	if (!(cell & INDEX_CHILD) || !index_read(w->x, cell, cells))
-		return;
-	release_below(w, cells);
-	index_release(w->x, w->table, cell);
-}
 
 /* A copy of the node and all below it; the same cell: it stays where it is. */
 static uint32_t copy_tree(struct painting *w, uint32_t cell)
