@@ -45,7 +45,7 @@ tunnels() { in_ns gateway ip -j link show type xfrm | jq -r '.[].ifname'; }
 tcp_stream() # FROM TO_NAMESPACE ADDRESS
 {
 	process_start iperf-server "$2" iperf3 --server --one-off --idle-timeout 60
-	wait_for 20 "iperf3 listens" eval "in_ns $2 ss -ltn | grep -q :5201"
+	wait_for 20 "iperf3 listens" prints :5201 in_ns "$2" ss -ltn
 	in_ns "$1" iperf3 --client "$3" --bytes "${megabytes}M" --json >"$ground_output/iperf.json"
 	process_stop iperf-server || true
 	jq -e ".end.sum_received.bytes > $((megabytes * 900000))" "$ground_output/iperf.json" >/dev/null

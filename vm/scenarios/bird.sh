@@ -33,5 +33,5 @@ birdc_in() # NAMESPACE COMMAND…
 # Is the session of a protocol established?
 bird_session() # NAMESPACE PROTOCOL
 {
-	birdc_in "$1" show protocols "\"$2\"" | grep -q 'Established'
+	prints Established birdc_in "$1" show protocols "\"$2\""
 }

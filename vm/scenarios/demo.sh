@@ -91,7 +91,7 @@ print_pings() { printf '%s of 20' "$(figure_of pings)"; }
 
 tcp_gets_through() {
 	process_start iperf3 dc iperf3 --server --one-off
-	wait_for 20 "iperf3 listens" in_ns dc sh -c 'ss -ltn | grep -q :5201'
+	wait_for 20 "iperf3 listens" prints :5201 in_ns dc ss -ltn
 	in_ns vpc iperf3 --client 10.50.0.2 --time 5 --json >"$ground_output/iperf3.json"
 	process_stop iperf3 || true
 	figure iperf3_mbit_s "$(jq '.end.sum_received.bits_per_second / 1e6 * 10 | round / 10' "$ground_output/iperf3.json")"

@@ -97,8 +97,8 @@ peer_moves() {
 	# A device that has lost its address says nothing about it; a router, as this one is, would.
 	in_ns dc-gateway ip route add blackhole 192.0.2.2/32
 	in_ns dc-gateway ip address del 192.0.2.2/24 dev eth0
-	wait_for 60 "t0's SAs go to the peer's other address" eval 'sa_addresses gateway | grep -qx "192.0.2.1 dst 192.0.2.4"'
-	wait_for 60 "and come from it" eval 'sa_addresses gateway | grep -qx "192.0.2.4 dst 192.0.2.1"'
+	wait_for 60 "t0's SAs go to the peer's other address" prints '^192.0.2.1 dst 192.0.2.4$' sa_addresses gateway
+	wait_for 60 "and come from it" prints '^192.0.2.4 dst 192.0.2.1$' sa_addresses gateway
 	wait_for 10 "espalierd sees t0 up" espalier_sees_up t0
 }
 

@@ -20,11 +20,11 @@ trap finish EXIT
 # ---- before Phase 2 ---------------------------------------------------------------------------------------------------
 
 devices_are_there() {
-	in_ns gateway ip -d link show xfrm101 | grep -q 'if_id 0x65'
-	in_ns gateway ip -d link show xfrm102 | grep -q 'if_id 0x66'
-	in_ns gateway ip -d link show vrf1001 | grep -q 'table 1001'
-	in_ns gateway ip link show xfrm101 | grep -q 'master vrf1001'
-	in_ns gateway ip address show dev xfrm101 | grep -q 169.254.10.1/30
+	prints 'if_id 0x65' in_ns gateway ip -d link show xfrm101
+	prints 'if_id 0x66' in_ns gateway ip -d link show xfrm102
+	prints 'table 1001' in_ns gateway ip -d link show vrf1001
+	prints 'master vrf1001' in_ns gateway ip link show xfrm101
+	prints 169.254.10.1/30 in_ns gateway ip address show dev xfrm101
 	espalier_shows '.[] | select(.name == "vpc-a") | .xdp == "native"' show attachments
 }
 
@@ -81,7 +81,7 @@ path_mtu_is_told() {
 	in_ns vpc ip -6 route flush cache
 	for destination in 10.50.0.2 fd00:50::2; do
 		in_ns vpc ping -n -c 3 -i 0.3 -W 1 -M "do" -s 1450 "$destination" >"$ground_output/pmtu.log" 2>&1 || true
-		if ! in_ns vpc ip route get "$destination" | grep -q 'mtu 1400'; then
+		if ! prints 'mtu 1400' in_ns vpc ip route get "$destination"; then
 			complain "vpc was not told the path's MTU to $destination: $(cat "$ground_output/pmtu.log")"
 			return 1
 		fi
@@ -94,7 +94,7 @@ tcp_both_ways() {
 	local direction
 	for direction in '' --reverse; do
 		process_start iperf3 dc iperf3 --server --one-off
-		wait_for 20 "iperf3 listens" in_ns dc sh -c 'ss -ltn | grep -q :5201'
+		wait_for 20 "iperf3 listens" prints :5201 in_ns dc ss -ltn
 		# shellcheck disable=SC2086 # an empty direction is none
 		in_ns vpc iperf3 --client 10.50.0.2 --time 3 --json $direction >"$ground_output/iperf3.json"
 		process_stop iperf3 || true
@@ -223,7 +223,7 @@ apply_under_traffic() {
 	stream_start apply vpc dc 10.50.0.2 7009 --flows 16 --from-port 26000 --rate "$rate" --seconds 12
 	espalier plan "$ground_state/other.yaml"
 	espalier apply "$ground_state/other.yaml"
-	in_ns gateway ip link show xfrm201 | grep -q 'master vrf'
+	prints 'master vrf' in_ns gateway ip link show xfrm201
 	espalier_shows 'any(.[]; .prefix == "10.61.0.0/16" and .state == "active")' show routes --table main
 	espalier_shows 'any(.[]; .prefix == "10.62.0.0/16" and .state == "withdrawn")' show routes --table main
 	espalier route add dc-1 10.63.0.0/16
@@ -266,7 +266,7 @@ detach_programs() {
 	for link in "$espalier_pins"/{xdp,tc}_*; do
 		bpftool link detach pinned "$link"
 	done
-	not sh -c "nsenter --net=/run/netns/gateway ip link show eth1 | grep -q xdp"
+	not prints xdp in_ns gateway ip link show eth1
 	[ "$(in_ns gateway bpftool -j net show | jq '[.[].tc[]] | length')" = 0 ]
 }
 

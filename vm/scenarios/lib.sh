@@ -79,6 +79,15 @@ stays_false() # SECONDS DESCRIPTION COMMAND…
 # A negated command is exempt from set -e; this one is not.
 not() { if "$@"; then return 1; fi; }
 
+# Does a line of what the command prints match? It is read whole: grep -q after a pipe stops reading at the match, and
+# pipefail then takes the writer's SIGPIPE for a failure.
+prints() # PATTERN COMMAND…
+{
+	local pattern=$1 text
+	shift
+	text=$("$@") && grep -q -e "$pattern" <<<"$text"
+}
+
 # ---- claims ---------------------------------------------------------------------------------------------------------
 
 claims_held=0 claims_failed=0

@@ -221,7 +221,7 @@ tunnel_installed() # NAMESPACE t0|t1: at least one SA each way
 # The gateway's charon has the CHILD_SA as installed (after a kill -9 the kernel may have SAs that charon does not know).
 tunnel_known() # t0|t1
 {
-	swanctl_in gateway --list-sas --child "$1" 2>/dev/null | grep -q INSTALLED
+	prints INSTALLED swanctl_in gateway --list-sas --child "$1" 2>/dev/null
 }
 
 tunnel_gone() # NAMESPACE t0|t1: no SA either way

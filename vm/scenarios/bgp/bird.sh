@@ -14,7 +14,7 @@ bird_takes_over() {
 	for prefix in 10.60.0.0/16 fd00:60::/48; do
 		wait_for 60 "$prefix is learned over both tunnels" learned_over_is dc-2 "$prefix" "dc-2-1 dc-2-2"
 	done
-	in_ns gateway ip route show table 1001 proto bird | grep -q 10.50.0.0/16
+	prints 10.50.0.0/16 in_ns gateway ip route show table 1001 proto bird
 	ping_all vpc 10.50.0.2 3
 	ping_all vpc fd00:50::2 3
 	ping_all vpc 10.60.0.2 3

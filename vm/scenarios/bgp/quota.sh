@@ -16,7 +16,7 @@ dc_1_offers() # OFFERED ACCEPTED
 	done
 }
 
-alarm_says() { espalier -j status | jq -r '.alarms[]' | grep -q "$1"; }
+alarm_says() { prints "$1" espalier -j status; }
 
 first_refused() # CONNECTION
 {
