@@ -19,7 +19,7 @@ bgp_secrets=$ground_state/secrets
 # dc-1 and dc-2 are looked up in wan, vpc in main, lab in lab, which knows dc-2 alone. Timers are slow enough for a loaded
 # emulated processor.
 bgp_yaml() {
-	local timers="{ bfd: { interval: 1s, multiplier: 10 }, graceful_restart: { restart_time: 60s } }"
+	local timers="{ bfd: { interval: 1s, multiplier: 10 }, graceful_restart: { restart_time: 150s } }"
 	cat <<TEXT
 gateway: { secrets: $bgp_secrets }
 transit_router:
@@ -256,6 +256,9 @@ losses_measure_rate() {
 	say "# streams of $losses_rate packets/s in $losses_flows flows each way"
 }
 
+# A daemon that is back before the other end's BFD has missed it costs its session again: its own BFD begins with "Down".
+bfd_sees_it() { frr_bfd_is_lost dc-gateway 169.254.10.1 && frr_bfd_is_lost dc-gateway 169.254.11.1; }
+
 # After a loss.
 both_again() {
 	wait_for 60 "dc-1's route is over both tunnels again" both_learned
@@ -272,7 +275,11 @@ under_traffic() # NAME CHECK…
 	stream_start "$name-in" dc vpc 10.1.0.2 7201 --flows "$losses_flows" --from-port 23000 --rate "$losses_rate" --seconds 900
 	wait_for 30 "the stream to dc flows" stream_delivered "$name-out" 50
 	wait_for 30 "the stream to vpc flows" stream_delivered "$name-in" 50
+	process_start "$name-routes-gateway" gateway ip -timestamp monitor route link
+	process_start "$name-routes-dc-gateway" dc-gateway ip -timestamp monitor route link
 	"$@"
+	process_stop "$name-routes-gateway" || true
+	process_stop "$name-routes-dc-gateway" || true
 	stream_stop "$name-out" >/dev/null
 	stream_stop "$name-in" >/dev/null
 	say "#   to dc:  $(jq -c '{sent, lost, overload, longest_gap_ms}' "$ground_output/stream-$name-out.json")"

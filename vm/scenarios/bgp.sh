@@ -34,6 +34,7 @@ underlays=(dc-gateway dc2-gateway branch-gateway)
 
 nothing_but_esp() {
 	local ns
+	ping_all vpc 10.70.0.1 10
 	for ns in "${underlays[@]}"; do
 		capture_stop "underlay-$ns"
 		capture_assert_sealed "$(capture_file "underlay-$ns")" 20

@@ -66,6 +66,11 @@ frr_session() # NAMESPACE VRF|default NEIGHBOR
 	vtysh_in "$1" -c "show bgp vrf $2 neighbors $3 json" | jq -e ".[\"$3\"].bgpState == \"Established\"" >/dev/null
 }
 
+frr_bfd_is_lost() # NAMESPACE NEIGHBOR
+{
+	vtysh_in "$1" -c "show bfd peer $2 json" | jq -e '.status != "up"' >/dev/null
+}
+
 # Unicast prefixes of BGP in zebra's table that are in use, one a line.
 frr_prefixes() # NAMESPACE VRF|default 4|6
 {

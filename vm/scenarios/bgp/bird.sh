@@ -21,6 +21,24 @@ bird_takes_over() {
 	ping_all vpc fd00:60::2 3
 }
 
+bird_check() { in_home gateway "$espalier_build/espalier" render --check bird "$espalier_config"; }
+
+# What nobody may do by hand: one session exports everything.
+bird_that_differs_is_named() {
+	local said status=0
+	bird_check
+	in_home gateway cp /etc/bird/bird.conf /etc/bird/bird.conf.rendered
+	in_home gateway sed -i '/^protocol bgp .dc-1-1/,/^}/s/export filter espalier_out/export all/' /etc/bird/bird.conf
+	birdc_in gateway configure
+	said=$(bird_check 2>&1) || status=$?
+	in_home gateway mv /etc/bird/bird.conf.rendered /etc/bird/bird.conf
+	birdc_in gateway configure
+	say "# $said"
+	[ "$status" = 1 ] && [[ $said == *dc-1-1*espalier_out* ]]
+	wait_for 30 "the session is back" bird_session gateway dc-1-1
+	bird_check
+}
+
 bird_announces() {
 	local prefix
 	for prefix in 10.1.0.0/24 10.2.0.0/24 fd00:1::/64; do
@@ -48,6 +66,7 @@ bird_brings_too_many() {
 
 bird_dies_and_returns() {
 	bird_down gateway KILL
+	wait_for 30 "dc-1's BFD sees it" bfd_sees_it
 	both_learned
 	bird_up gateway -R
 	wait_for 60 "the first session is back" bird_session gateway dc-1-1
@@ -64,6 +83,7 @@ bird_killed() {
 
 losses_measure_rate
 claim "BIRD at the gateway: learned over both tunnels, both families" bird_takes_over
+claim "BIRD at the gateway: render --check names the session that differs" bird_that_differs_is_named
 claim "BIRD at the gateway: announces what is synchronized, and nothing else" bird_announces
 claim "BIRD at the gateway: the 1,001st prefix is refused, the session stays [S43 D4]" bird_brings_too_many
 loss "BIRD killed with -9 and restarted: not one packet to dc lost" bird_killed
