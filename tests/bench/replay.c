@@ -4,10 +4,15 @@
  * for packets that cannot be made on the way, such as encrypted ones.
  *
  *   replay --frames FILE --out DEVICE --count N [--batch N] [--cpu N] [--repeat N] [--give-way]
+ *          [--window N --until-sent DEVICE --in /proc/PID]
  *
  * FILE: a capture of Ethernet frames (pcap). Prints one JSON object for each repetition:
  * {"sent":N,"ns":N,"steady":N,"steady_ns":N}; ns: the time that the whole took; steady: all but the
  * first batch and the last one, and the time they took, without that of beginning and ending.
+ *
+ * --window: at most so many frames are on their way, until the DEVICE of that process' namespace
+ * has sent them; ns then ends with the last one. Those that it has not sent for a second are lost.
+ * Then {"sent":N,"arrived":N,"ns":N} is printed.
  *
  * The frames go out by XDP_REDIRECT, so a veth's other end must take them: GRO or an XDP program on
  * it. There the receiver runs in the softirqs of this very CPU unless somebody spreads them.
@@ -16,6 +21,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <linux/if_ether.h>
 #include <net/if.h>
 #include <sched.h>
@@ -49,8 +55,8 @@ struct pcap_record {
 };
 
 struct options {
-	const char *frames, *out;
-	uint32_t count, batch, repeat;
+	const char *frames, *out, *until_sent, *in;
+	uint32_t count, batch, repeat, window;
 	int cpu; /* -1: wherever */
 	bool give_way;
 };
@@ -162,24 +168,94 @@ static void print_result(const struct replay_bpf *bpf, uint64_t ns)
 	fflush(stdout);
 }
 
-static void send_frames(struct replay_bpf *bpf, const struct options *o, uint32_t longest)
+static void run(struct replay_bpf *bpf, const struct options *o, uint32_t longest, uint32_t count)
 {
 	static uint8_t frame[REPLAY_FRAME_MAX];
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = longest,
-		    .repeat = (int)o->count, .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+		    .repeat = (int)count, .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
 		    .batch_size = o->batch);
-	uint64_t began = now();
-	int err;
 
-	time_steady(bpf, o);
-	err = bpf_prog_test_run_opts(bpf_program__fd(bpf->progs.replay), &opts);
-	errno = -err;
-	if (err)
+	errno = -bpf_prog_test_run_opts(bpf_program__fd(bpf->progs.replay), &opts);
+	if (errno)
 		die("test run with live frames");
-	sched_yield();
 	if (bpf->bss->refused)
 		die("%llu frames could not be made", bpf->bss->refused);
+}
+
+static void send_frames(struct replay_bpf *bpf, const struct options *o, uint32_t longest)
+{
+	uint64_t began = now();
+
+	time_steady(bpf, o);
+	run(bpf, o, longest, o->count);
+	sched_yield();
 	print_result(bpf, now() - began);
+}
+
+/* ---- sending no more than can be on its way ---- */
+
+/* Packets that the device has sent. */
+static uint64_t sent_by(const struct options *o)
+{
+	char path[64], line[512];
+	uint64_t packets = UINT64_MAX;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/net/dev", o->in);
+	f = fopen(path, "re");
+	if (!f)
+		die("%s", path);
+	while (packets == UINT64_MAX && fgets(line, sizeof(line), f)) {
+		char *colon = strchr(line, ':'), *name = line + strspn(line, " ");
+
+		if (!colon || (size_t)(colon - name) != strlen(o->until_sent) ||
+		    memcmp(name, o->until_sent, strlen(o->until_sent)) != 0)
+			continue;
+		sscanf(colon + 1, "%*u %*u %*u %*u %*u %*u %*u %*u %*u %" SCNu64, &packets);
+	}
+	fclose(f);
+	if (packets == UINT64_MAX)
+		die("no device %s in %s", o->until_sent, path);
+	return packets;
+}
+
+struct window {
+	uint64_t before, arrived, lost;
+	uint64_t last; /* ns: when the last one was seen to arrive */
+};
+
+/* Until at most so many frames are on their way. */
+static void await(struct window *w, const struct options *o, uint64_t sent, uint64_t at_most)
+{
+	uint64_t since = now();
+
+	while (sent > w->arrived + w->lost + at_most) {
+		uint64_t seen = sent_by(o) - w->before;
+
+		if (seen != w->arrived) {
+			w->arrived = seen;
+			w->last = since = now();
+		} else if (now() > since + NS_IN_S) {
+			w->lost = sent - seen;
+		}
+	}
+}
+
+static void send_windows(struct replay_bpf *bpf, const struct options *o, uint32_t longest)
+{
+	struct window w = { .before = sent_by(o) };
+	uint32_t sent = 0, half = o->window / 2;
+	uint64_t began = now();
+
+	while (sent < o->count) {
+		uint32_t some = o->count - sent < half ? o->count - sent : half;
+
+		run(bpf, o, longest, some);
+		sent += some;
+		await(&w, o, sent, sent < o->count ? half : 0);
+	}
+	printf("{\"sent\":%u,\"arrived\":%" PRIu64 ",\"ns\":%" PRIu64 "}\n", sent, w.arrived,
+	       w.last - began);
 }
 
 static uint32_t number(const char *text)
@@ -203,6 +279,9 @@ int main(int argc, char **argv)
 		{ "cpu", required_argument, NULL, 'c' },
 		{ "repeat", required_argument, NULL, 'r' },
 		{ "give-way", no_argument, NULL, 'g' },
+		{ "window", required_argument, NULL, 'w' },
+		{ "until-sent", required_argument, NULL, 'u' },
+		{ "in", required_argument, NULL, 'i' },
 		{ 0 },
 	};
 	struct options o = { .batch = BATCH, .repeat = 1, .cpu = -1 };
@@ -233,6 +312,15 @@ int main(int argc, char **argv)
 		case 'g':
 			o.give_way = true;
 			break;
+		case 'w':
+			o.window = number(optarg);
+			break;
+		case 'u':
+			o.until_sent = optarg;
+			break;
+		case 'i':
+			o.in = optarg;
+			break;
 		default:
 			return 2;
 		}
@@ -242,10 +330,12 @@ int main(int argc, char **argv)
 		die("--frames, --out and --count are needed");
 	if (o.count <= 2 * o.batch)
 		die("%u frames are too few: more than two batches of %u", o.count, o.batch);
+	if (o.window && (o.window < 2 || !o.until_sent || !o.in))
+		die("--window needs at least 2 frames, --until-sent and --in");
 	settle(&o);
 	bpf = load(&o, &longest);
 	for (uint32_t i = 0; i < o.repeat; i++)
-		send_frames(bpf, &o, longest);
+		(o.window ? send_windows : send_frames)(bpf, &o, longest);
 	replay_bpf__destroy(bpf);
 	return 0;
 }
