@@ -12,7 +12,7 @@ import threading
 import time
 
 import gateway as ground
-from gateway import (BUILD, CONFIG, HOST, PINS, SOCKET, STATE, Gateway, flow, frame, hop, run, wait_for)
+from gateway import BUILD, CONFIG, SOCKET, STATE, Gateway, flow, frame, hop, run, wait_for, write
 
 YAML = """
 transit_router:
@@ -53,12 +53,6 @@ G = None
 
 def text(**changes):
     return YAML % {**PLAIN, **changes}
-
-
-def write(path, content):
-    with open(path, "w") as f:
-        f.write(content)
-    return path
 
 
 def call(*words, code=0, stdin=None, plain=False):
@@ -577,20 +571,14 @@ STORIES = [
 ]
 
 
-def prepare():
-    """The ground, with a third tunnel, and both tunnels of dc-1 up."""
+def main():
     global G
-    G = ground.G = Gateway()
-    G.tun["tun103"] = ground.Wire(ground.open_tun("tun103"), True)
+    G = ground.G = Gateway("tun103")
     write(CONFIG, text())
     G.start()
     G.up(1)
     G.up(2)
     wait_for("routes are active", lambda: G.states() == {"active"})
-
-
-def main():
-    prepare()
     return ground.tell(G, STORIES, sys.argv[1:])
 
 

@@ -12,10 +12,9 @@ import re
 import struct
 import subprocess
 import sys
-import traceback
 
 import gateway
-from gateway import BUILD, PINS, SOCKET, STATE, Wire, flow, frame, hop, open_tun, run, wait_for
+from gateway import BUILD, PINS, SOCKET, STATE, flow, frame, hop, run, wait_for, write
 
 INSIDE = {"one": ("169.254.10.0/30", "169.254.10.1"), "two": ("169.254.11.0/30", "169.254.11.1")}
 MASS = 1204
@@ -28,8 +27,7 @@ def configure(audit="off", routes=gateway.ROUTES):
     text = gateway.YAML % {"xdp": "native", "routes": routes}
     for name, (cidr, address) in INSIDE.items():
         text = text.replace(f"name: {name},", f"name: {name}, mtu: 1400, inside: {cidr}, bgp_address: {address},")
-    with open(gateway.CONFIG, "w") as f:
-        f.write(f"gateway: {{ audit: {audit}, damping: off }}\n{text}")
+    write(gateway.CONFIG, f"gateway: {{ audit: {audit}, damping: off }}\n{text}")
 
 
 def audit():
@@ -363,7 +361,7 @@ def an_adopted_device_that_is_gone_is_an_alarm_until_it_is_back():
         assert code == 2 and result["unrepaired"] == 1, result
         assert found(result) == [("link", "missing", "tun101")], result
     assert total("link") == before + 1
-    G.tun["tun101"] = Wire(open_tun("tun101"), True)
+    G.open_tun("tun101")
     wait_for("the tunnel is used again", lambda: G.live(1))
     wait_for("the alarm is taken back", lambda: not any("tun101" in a for a in G.cli("status")["alarms"]))
     assert "169.254.10.1/30" in run("ip address show dev tun101")
@@ -470,27 +468,12 @@ STORIES = [
 
 def main():
     global G
-    failed = 0
     G = gateway.G = gateway.Gateway()
     configure()
     G.start()
     G.up(1)
     wait_for("routes are active", lambda: G.states() == {"active"})
-    for story in STORIES:
-        try:
-            G.drain()
-            story()
-            print(f"ok {story.__name__}", flush=True)
-        except Exception as why:  # a story's failure is reported, and the next one told
-            failed += 1
-            print(f"not ok {story.__name__}: {why}", flush=True)
-            if not isinstance(why, AssertionError):
-                traceback.print_exc()
-    if failed:
-        print(open(f"{STATE}/log").read(), file=sys.stderr)
-    if G.daemon.poll() is None:
-        G.daemon.kill()
-    return 1 if failed else 0
+    return gateway.tell(G, STORIES)
 
 
 if __name__ == "__main__":

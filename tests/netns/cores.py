@@ -13,34 +13,17 @@ import time
 from scapy.all import IP, IPv6, Ether, Raw, UDP, Dot1Q
 
 import gateway as ground
-from gateway import BUILD, CONFIG, PINS, SOCKET, Gateway, flow, frame, hop, run, wait_for
+from gateway import BUILD, CONFIG, PINS, SOCKET, Gateway, alarms, flow, frame, hop, one_connection, run, wait_for, write
 
 YAML = """
 gateway: { audit: 5s, hold_down: 100ms, damping: off%(underlays)s }
-transit_router:
-  tables:
-    main: { learn: [vpc-a, dc-1] }
-attachments:
-  vpc-a: { type: vpc, device: eth1, cidrs: [10.1.0.0/24, "fd00:1::/64"], association: main, xdp: native%(cpus)s }
-  dc-1:  { type: vpn, connection: dc-1, association: main }
-customer_gateways:
-  dc-1: { addresses: [203.0.113.10, 203.0.113.11] }
-connections:
-  dc-1:
-    customer_gateway: dc-1
-    vrf: false
-    routes: [10.50.0.0/16]
-    tunnels:
-      - { name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10 }
-      - { name: two, if_id: 102, device: tun102, local_address: 198.51.100.2, remote_address: 203.0.113.11 }
-"""
+""" + one_connection(vpc='cidrs: [10.1.0.0/24, "fd00:1::/64"], xdp: native%(cpus)s', routes="10.50.0.0/16")
 G = None
 
 
 def configure(cpus="[0, 1]", underlay="0-1"):
-    with open(CONFIG, "w") as f:
-        f.write(YAML % {"cpus": f", cpus: {cpus}" if cpus else "",
-                        "underlays": f", underlays: {{ eth0: {{ cpus: {underlay} }} }}" if underlay else ""})
+    write(CONFIG, YAML % {"cpus": f", cpus: {cpus}" if cpus else "",
+                          "underlays": f", underlays: {{ eth0: {{ cpus: {underlay} }} }}" if underlay else ""})
 
 
 def apply(**how):
@@ -55,10 +38,6 @@ def shown(device):
 def handled(device):
     """Packets by CPU."""
     return {c["cpu"]: c["handled"]["packets"] for c in shown(device)["cpus"]}
-
-
-def alarms():
-    return G.cli("status")["alarms"]
 
 
 def xdp_on(device):
@@ -241,12 +220,10 @@ def what_cannot_be_is_said():
     assert [c["cpu"] for c in shown("eth1")["cpus"]] == [0]
     configure(underlay="0-1")
     text = open(CONFIG).read()
-    with open(CONFIG, "w") as f:
-        f.write(text.replace("eth0:", "eth7:"))
+    write(CONFIG, text.replace("eth0:", "eth7:"))
     done = subprocess.run([f"{BUILD}/espalier", "-s", SOCKET, "apply", CONFIG], text=True, capture_output=True)
     assert done.returncode != 0 and ":2:68: error: device eth7 does not exist" in done.stderr, done.stderr
-    with open(CONFIG, "w") as f:
-        f.write(text.replace("xdp: native", "xdp: auto"))
+    write(CONFIG, text.replace("xdp: native", "xdp: auto"))
     G.cli("apply", CONFIG)
     assert "native XDP is not in use" in shown("eth1")["why"], shown("eth1")
     assert any(a.startswith("cpus of eth1: flows stay on the CPU that receives them: native XDP")

@@ -7,14 +7,12 @@ import ctypes
 import json
 import os
 import signal
-import subprocess
 import sys
-import traceback
 
 import apply as applied
 import gateway as ground
-from apply import Monitor, Stream, call, text, write
-from gateway import CONFIG, PINS, STATE, Gateway, run, wait_for
+from apply import Monitor, Stream, call, text
+from gateway import CONFIG, PINS, STATE, Gateway, run, wait_for, write
 
 RATE = 2000
 FLOWS = 64     # of tests/tools/stream.c: UDP from 10.1.0.2, ports 20000 to 20063, to port 20000
@@ -393,7 +391,7 @@ FOUR = {"learn": ", dc-2", "attachments": "  dc-2:  { type: vpn, connection: dc-
 def two_tunnels_of_four_are_lost_together_and_flows_move_once():
     four = ("one", "two", "three", "four")
     for number in (103, 104):
-        G.tun[f"tun{number}"] = ground.Wire(ground.open_tun(f"tun{number}"), True)
+        G.open_tun(f"tun{number}")
         run(f"ip link set tun{number} txqueuelen 100000")
     call("apply", write(CONFIG, text(**FOUR)))
     for number, local in ((3, 1), (4, 2)):
@@ -434,7 +432,7 @@ STORIES = [
 ]
 
 
-def prepare():
+def main():
     global G
     G = ground.G = applied.G = Gateway()
     # A queue that holds what comes while the reader of a busy machine is not running.
@@ -444,28 +442,7 @@ def prepare():
     G.up(1)
     G.up(2)
     wait_for("the route is active", lambda: G.states() == {"active"})
-
-
-def main():
-    failed = 0
-    prepare()
-    wanted = sys.argv[1:]
-    for story in STORIES:
-        if wanted and story.__name__ not in wanted:
-            continue
-        try:
-            fresh()
-            story()
-            print(f"ok {story.__name__}", flush=True)
-        except Exception as why:  # a story's failure is reported, and the next one told
-            failed += 1
-            print(f"not ok {story.__name__}: {why}", flush=True)
-            traceback.print_exc()
-    if failed:
-        print(open(f"{STATE}/log").read()[-8000:], file=sys.stderr)
-    if G.daemon.poll() is None:
-        G.daemon.kill()
-    return 1 if failed else 0
+    return ground.tell(G, STORIES, sys.argv[1:], before=fresh)
 
 
 if __name__ == "__main__":

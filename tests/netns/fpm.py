@@ -7,12 +7,11 @@ import signal
 import socket
 import struct
 import sys
-import threading
 import time
 
 import gateway as ground
-from gateway import CONFIG, HOST, Gateway, frame, flow, hop, run, wait_for
-from routing import RoutingDaemon
+from gateway import CONFIG, Gateway, alarms, inside_tunnels, run, wait_for, write
+from routing import RoutingDaemon, by_tunnel, goes, offered, path, show_bgp, stale, traffic
 
 YAML = """
 gateway: { limits: none, fpm: { port: %(port)s, quiet: 2s } }
@@ -32,11 +31,7 @@ connections:
     vrf: false
     table: 1001
     bgp: { feed: %(feed)s, graceful_restart: %(graceful)s }
-    tunnels:
-      - { name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10,
-          inside: 169.254.10.0/30, bgp_address: 169.254.10.1 }
-      - { name: two, if_id: 102, device: tun102, local_address: 198.51.100.2, remote_address: 203.0.113.11,
-          inside: 169.254.11.0/30, bgp_address: 169.254.11.1 }
+""" + inside_tunnels() + """\
   dc-2:
     customer_gateway: dc-2
     vrf: false
@@ -138,8 +133,7 @@ class Zebra:
 
 
 def configure(feed="fpm", graceful="{ restart_time: 120s }", port=PORT):
-    with open(CONFIG, "w") as f:
-        f.write(YAML % {"feed": feed, "graceful": graceful, "port": port})
+    write(CONFIG, YAML % {"feed": feed, "graceful": graceful, "port": port})
 
 
 def apply(**what):
@@ -147,52 +141,8 @@ def apply(**what):
     G.cli("apply", CONFIG)
 
 
-def path(destination, source=HOST):
-    answers = [G.path(destination, "udp", port, 7, source=source) for port in range(1, 17)]
-    return {a.get("tunnel") or a["reason"] for a in answers}
-
-
-def goes(destination, *where, source=HOST):
-    wait_for(f"{destination} goes to {where}", lambda: path(destination, source) == set(where))
-
-
-def bgp():
-    return G.cli("show", "bgp")[0]
-
-
-def stale():
-    return [t["stale"] for t in bgp()["tunnels"]]
-
-
-def offered():
-    return [t["offered"] for t in bgp()["tunnels"]]
-
-
 def connected():
-    wait_for("the stream is there", lambda: bgp()["feed_connected"])
-
-
-def traffic(meanwhile, destination="10.50.0.9"):
-    """Packets one by one to tunnel one while something happens; all must come."""
-    done, counts = threading.Event(), [0, 0]
-
-    def send():
-        while not done.is_set() and counts[0] < 20000:
-            packet = flow(1000 + counts[0], destination=destination)
-            G.vpc.send(frame(packet))
-            got = G.tun["tun101"].receive(1)
-            while got is not None and ground.is_chatter(got, True):
-                got = G.tun["tun101"].receive(1)
-            counts[0] += 1
-            counts[1] += got != hop(packet)
-    sender = threading.Thread(target=send)
-    sender.start()
-    try:
-        meanwhile()
-    finally:
-        done.set()
-        sender.join()
-    assert counts[0] > 2 and not counts[1], f"{counts[1]} of {counts[0]} packets lost"
+    wait_for("the stream is there", lambda: show_bgp()["feed_connected"])
 
 
 def nothing_left():
@@ -206,11 +156,11 @@ def nothing_left():
 # ---- the stories ---------------------------------------------------------------------------------------------------
 
 def without_a_stream_it_is_said():
-    wait_for("an alarm", lambda: any("FPM stream is not there" in a for a in G.cli("status")["alarms"]))
-    assert bgp()["feed"] == "fpm" and bgp()["feed_connected"] is False
+    wait_for("an alarm", lambda: any("FPM stream is not there" in a for a in alarms()))
+    assert show_bgp()["feed"] == "fpm" and show_bgp()["feed_connected"] is False
     Z.dial()
     connected()
-    wait_for("no alarm", lambda: not any("FPM" in a for a in G.cli("status")["alarms"]))
+    wait_for("no alarm", lambda: not any("FPM" in a for a in alarms()))
 
 
 def routes_by_objects_and_without_them():
@@ -264,7 +214,7 @@ def a_replay_is_marked_and_swept_without_a_gap():
     def replay():
         Z.hang_up()
         wait_for("all are stale", lambda: stale() == [3, 1])
-        assert bgp()["feed_connected"] is False and bgp()["stale_for_s"] > 60
+        assert show_bgp()["feed_connected"] is False and show_bgp()["stale_for_s"] > 60
         Z.dial()
         Z.objects()
         Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
@@ -338,7 +288,7 @@ def without_graceful_restart_a_stream_that_ends_takes_all_along_but_a_replay_not
         Z.dial()
         Z.objects()
         Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
-        wait_for("it is fresh", lambda: bgp()["feed_connected"] and stale() == [0, 0])
+        wait_for("it is fresh", lambda: show_bgp()["feed_connected"] and stale() == [0, 0])
         former.close()
     traffic(again)
     Z.hang_up()
@@ -390,7 +340,7 @@ def a_full_burst_in_pieces():
         step = step % 4093 + 17  # frames are cut anywhere
         Z.socket.sendall(stream[:step])
         stream = stream[step:]
-    wait_for("all are accepted", lambda: [t["accepted"] for t in bgp()["tunnels"]] == [count, count], 60)
+    wait_for("all are accepted", lambda: by_tunnel("accepted") == [count, count], 60)
     assert path("10.141.31.1") == {"one", "two"}
     Z.say(group(20, 22))
     goes("10.64.0.1", "two")
@@ -439,11 +389,11 @@ def the_feed_is_switched_under_traffic():
 
     def switch():
         apply(feed="kernel")
-        wait_for("the kernel vouches for it", lambda: bgp()["feed"] == "kernel" and stale() == [0, 0])
+        wait_for("the kernel vouches for it", lambda: show_bgp()["feed"] == "kernel" and stale() == [0, 0])
         wait_for("the stream is closed", Z.is_closed)
         assert G.cli("status")["fpm"] is None
         apply()
-        wait_for("FPM does not yet", lambda: bgp()["feed"] == "fpm" and stale() == [1, 0])
+        wait_for("FPM does not yet", lambda: show_bgp()["feed"] == "fpm" and stale() == [1, 0])
         Z.dial()
         Z.objects()
         Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
@@ -458,7 +408,7 @@ def a_port_that_is_taken_is_said_and_tried_again():
     other.bind(("127.0.0.1", 2621))
     other.listen()
     apply(port=2621)
-    wait_for("that is said", lambda: any("cannot listen" in a for a in G.cli("status")["alarms"]))
+    wait_for("that is said", lambda: any("cannot listen" in a for a in alarms()))
     other.close()
     G.cli("audit")
     Z.dial(port=2621)
@@ -481,9 +431,8 @@ STORIES = [
 
 def main():
     global G, Z
-    G = ground.G = Gateway()
+    G = ground.G = Gateway("tun103")
     Z = Zebra()
-    G.tun["tun103"] = ground.Wire(ground.open_tun("tun103"), True)
     configure()
     G.start()
     G.up(1)

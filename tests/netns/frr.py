@@ -12,7 +12,6 @@ import json
 import os
 import re
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,9 @@ import threading
 import time
 
 import gateway as ground
-from gateway import BUILD, CONFIG, SOCKET, STATE, Gateway, flow, run, wait_for
+import routing
+from gateway import BUILD, CONFIG, STATE, Gateway, flow, inside_tunnels, run, wait_for, write
+from routing import by_tunnel, offered, path, show_bgp, stale
 
 YAML = """
 transit_router:
@@ -40,11 +41,7 @@ connections:
     table: 1001
     bgp: { feed: %(feed)s, address_families: [ipv4], keepalive: 1s, hold_time: 9s, bfd: off,
            graceful_restart: { restart_time: 60s } }
-    tunnels:
-      - { name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10,
-          inside: 169.254.10.0/30, bgp_address: 169.254.10.1 }
-      - { name: two, if_id: 102, device: tun102, local_address: 198.51.100.2, remote_address: 203.0.113.11,
-          inside: 169.254.11.0/30, bgp_address: 169.254.11.1 }
+""" + inside_tunnels() + """\
   dc-2:
     customer_gateway: dc-2
     vrf: false
@@ -184,8 +181,7 @@ class Frr:
 
 
 def configure(feed="fpm", transit="true", synchronize="true"):
-    with open(CONFIG, "w") as f:
-        f.write(YAML % {"feed": feed, "transit": transit, "synchronize": synchronize})
+    write(CONFIG, YAML % {"feed": feed, "transit": transit, "synchronize": synchronize})
 
 
 def apply(**what):
@@ -202,13 +198,8 @@ def zebra_options():
     return re.search(r'^zebra_options="(.*)"', rendered("--daemons"), re.M)[1].replace("-A 127.0.0.1", "").split()
 
 
-def path(destination):
-    answers = [G.path(destination, "udp", port, 7) for port in range(1, 17)]
-    return {a.get("tunnel") or a["reason"] for a in answers}
-
-
-def goes(destination, *where, limit=30):
-    wait_for(f"{destination} goes to {where}", lambda: path(destination) == set(where), limit)
+def goes(destination, *where):
+    routing.goes(destination, *where, limit=30)
 
 
 def learned_by_dc():
@@ -219,10 +210,6 @@ def learned_by_dc():
 
 def dc_gets(*prefixes):
     wait_for(f"dc-1 gets {prefixes}", lambda: learned_by_dc() == set(prefixes), 30)
-
-
-def bgp():
-    return G.cli("show", "bgp")[0]
 
 
 def traffic(meanwhile, tunnels):
@@ -251,8 +238,8 @@ def traffic(meanwhile, tunnels):
 
 def what_the_data_centre_announces_is_learned_from_the_stream():
     goes("10.50.0.9", "one", "two")
-    assert bgp()["feed"] == "fpm" and bgp()["feed_connected"]
-    assert [t["accepted"] for t in bgp()["tunnels"]] == [2, 2], bgp()
+    assert show_bgp()["feed"] == "fpm" and show_bgp()["feed_connected"]
+    assert by_tunnel("accepted") == [2, 2], show_bgp()
     DC.vtysh("conf t", "router bgp 65001", "address-family ipv4 unicast", "network 10.52.0.0/16")
     goes("10.52.0.9", "one", "two")
     DC.vtysh("conf t", "router bgp 65001", "address-family ipv4 unicast", "no network 10.52.0.0/16")
@@ -289,7 +276,7 @@ def a_session_that_goes_down_leaves_the_other_tunnel():
     goes("10.50.0.9", "two")
     DC.vtysh("conf t", "router bgp 65001", "neighbor 169.254.11.1 shutdown")
     goes("10.50.0.9", "no-route")
-    assert [t["stale"] for t in bgp()["tunnels"]] == [0, 0] and G.live(1)
+    assert stale() == [0, 0] and G.live(1)
     DC.vtysh("conf t", "router bgp 65001", "no neighbor 169.254.10.1 shutdown", "no neighbor 169.254.11.1 shutdown")
     goes("10.50.0.9", "one", "two")
 
@@ -310,10 +297,6 @@ def dc_kernel(verb, prefixes):
     """What the data centre's kernel has, it announces."""
     subprocess.run(["ip", "-n", "dc1", "-batch", "-"], input="".join(f"route {verb} blackhole {p} proto 99\n" for p in prefixes),
                    text=True, check=True)
-
-
-def offered():
-    return [t["offered"] for t in bgp()["tunnels"]]
 
 
 def learned():
@@ -363,16 +346,16 @@ def a_storm_of_prefixes_by_the_stream():
 
 def a_storm_of_prefixes_by_the_kernel():
     apply(feed="kernel")
-    wait_for("the kernel vouches for all", lambda: [t["stale"] for t in bgp()["tunnels"]] == [0, 0])
+    wait_for("the kernel vouches for all", lambda: stale() == [0, 0])
     a_storm(20)
 
 
 def all_of_frr_killed_and_restarted_loses_no_packet():
     def restart():
         GW.kill()
-        wait_for("all are stale", lambda: [t["stale"] for t in bgp()["tunnels"]] == [2, 2])
+        wait_for("all are stale", lambda: stale() == [2, 2])
         GW.start(zebra_options())
-        wait_for("all are fresh", lambda: [t["stale"] for t in bgp()["tunnels"]] == [0, 0], 40)
+        wait_for("all are fresh", lambda: stale() == [0, 0], 40)
     sent = traffic(restart, TUNNELS[:2])
     assert sent > 50, sent
     dc_gets("10.1.0.0/16", "10.60.0.0/16")
@@ -383,11 +366,11 @@ def the_same_by_the_kernel_where_zebra_is_told_to_keep_nothing():
     def restart():
         GW.kill()
         GW.start(["-s", "90000000"])
-        wait_for("both sessions are there", lambda: all(t["session"]["state"] == "Established" for t in bgp()["tunnels"]), 40)
+        wait_for("both sessions are there", lambda: all(s["state"] == "Established" for s in by_tunnel("session")), 40)
         DC.vtysh("conf t", "router bgp 65001", "address-family ipv4 unicast", "network 10.53.0.0/16")
         goes("10.53.0.9", "one", "two")
     apply(feed="kernel")
-    wait_for("the kernel vouches for all", lambda: [t["stale"] for t in bgp()["tunnels"]] == [0, 0])
+    wait_for("the kernel vouches for all", lambda: stale() == [0, 0])
     GW.configure(rendered())
     sent = traffic(restart, TUNNELS[:2])
     assert sent > 50, sent
@@ -409,8 +392,7 @@ TUNNELS = []
 def main():
     global G, ROOT, GW, DC
     ROOT = sys.argv[1]
-    G = ground.G = Gateway()
-    G.tun["tun103"] = ground.Wire(ground.open_tun("tun103"), True)
+    G = ground.G = Gateway("tun103")
     run("ip netns add dc1 && ip -n dc1 link set lo up")
     TUNNELS.extend([Tunnel("tun101", "dc1", "169.254.10.2/30"), Tunnel("tun102", "dc1", "169.254.11.2/30")])
     configure()

@@ -33,6 +33,41 @@ HOST = "10.1.0.2"
 HOST6 = "fd00:1::2"
 DEADLINE = 10.0
 
+
+def tunnels(one="", two=""):
+    """The tunnels of dc-1 for a configuration, each with these attributes beside."""
+    return f"""\
+    tunnels:
+      - {{ name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10{one} }}
+      - {{ name: two, if_id: 102, device: tun102, local_address: 198.51.100.2, remote_address: 203.0.113.11{two} }}
+"""
+
+
+def inside_tunnels(one="", two=""):
+    """With addresses inside, as BGP and health checks want them."""
+    return tunnels(f", inside: 169.254.10.0/30, bgp_address: 169.254.10.1{one}",
+                   f", inside: 169.254.11.0/30, bgp_address: 169.254.11.1{two}")
+
+
+def one_connection(vpc, routes, its_tunnels=tunnels()):
+    """What follows `gateway:` in a configuration of a VPC and dc-1, which has destination-based routes."""
+    return f"""\
+transit_router:
+  tables:
+    main: {{ learn: [vpc-a, dc-1] }}
+attachments:
+  vpc-a: {{ type: vpc, device: eth1, {vpc}, association: main }}
+  dc-1:  {{ type: vpn, connection: dc-1, association: main }}
+customer_gateways:
+  dc-1: {{ addresses: [203.0.113.10, 203.0.113.11] }}
+connections:
+  dc-1:
+    customer_gateway: dc-1
+    vrf: false
+    routes: [{routes}]
+{its_tunnels}"""
+
+
 YAML = """
 transit_router:
   tables:
@@ -52,16 +87,19 @@ connections:
     customer_gateway: dc-1
     vrf: false
     routes: [%(routes)s]
-    tunnels:
-      - { name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10 }
-      - { name: two, if_id: 102, device: tun102, local_address: 198.51.100.2, remote_address: 203.0.113.11 }
-"""
+""" + tunnels()
 ROUTES = '10.50.0.0/16, "fd00:50::/48"'
 
 
 def run(command, check=True):
     return subprocess.run(command, shell=isinstance(command, str), check=check, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+
+
+def write(path, text):
+    with open(path, "w") as f:
+        f.write(text)
+    return path
 
 
 def wait_for(what, condition, limit=DEADLINE):
@@ -161,7 +199,8 @@ def open_packet(name):
 class Gateway:
     """The ground and the daemon on it."""
 
-    def __init__(self):
+    def __init__(self, *more):
+        """With TUN devices for two tunnels, and for more."""
         self.daemon = None
         run("mount -t tmpfs run /run && mount -t sysfs sysfs /sys && mount -t bpf bpf /sys/fs/bpf")
         os.makedirs(STATE)
@@ -187,11 +226,15 @@ class Gateway:
         run(f"ip neigh add {HOST6} lladdr 02:00:00:00:01:02 dev eth1")
         self.vpc = Wire(open_packet("vpc0"), False)
         self.far = Wire(open_packet("far0"), False)
-        self.tun = {n: Wire(open_tun(n), True) for n in ("tun101", "tun102")}
+        self.tun = {}
+        for name in ("tun101", "tun102", *more):
+            self.open_tun(name)
+
+    def open_tun(self, name):
+        self.tun[name] = Wire(open_tun(name), True)
 
     def configure(self, xdp="native", routes=ROUTES):
-        with open(CONFIG, "w") as f:
-            f.write(YAML % {"xdp": xdp, "routes": routes})
+        write(CONFIG, YAML % {"xdp": xdp, "routes": routes})
 
     def start(self):
         env = dict(os.environ, ESPALIER_XFRM_REPLAY=REPLAY, NOTIFY_SOCKET=NOTIFY, WATCHDOG_USEC="30000000")
@@ -271,6 +314,19 @@ class Gateway:
 
 G = None
 TUN = {"one": "tun101", "two": "tun102"}
+
+
+def text(*words):
+    """What people read."""
+    return subprocess.run([f"{BUILD}/espalier", "-s", SOCKET, *words], text=True, capture_output=True, check=True).stdout
+
+
+def tunnel(name):
+    return next(t for t in G.cli("show", "tunnels") if t["name"] == name)
+
+
+def alarms():
+    return G.cli("status")["alarms"]
 
 
 def frame(packet, tags=()):
@@ -511,9 +567,8 @@ def without_xdp_tc_alone_does_the_same():
 
 
 def a_wrong_configuration_leaves_the_daemon_alone():
-    with open(f"{STATE}/bad.yaml", "w") as f:
-        f.write((YAML % {"xdp": "nativ", "routes": "0.0.0.0/0"}).replace("if_id: 102", "if_id: 101"))
-    done = subprocess.run([f"{BUILD}/tests/espalierd-replay", "--foreground", "--config", f"{STATE}/bad.yaml",
+    bad = (YAML % {"xdp": "nativ", "routes": "0.0.0.0/0"}).replace("if_id: 102", "if_id: 101")
+    done = subprocess.run([f"{BUILD}/tests/espalierd-replay", "--foreground", "--config", write(f"{STATE}/bad.yaml", bad),
                            "--socket", SOCKET, "--bpffs", PINS], text=True, capture_output=True)
     assert done.returncode == 2, done
     lines = done.stderr.splitlines()
@@ -534,7 +589,7 @@ def a_recreated_tunnel_device_is_found_again():
     G.tun["tun101"].drain()
     os.close(G.tun["tun101"].fd)
     wait_for("the tunnel is no longer used", lambda: not G.live(1))
-    G.tun["tun101"] = Wire(open_tun("tun101"), True)
+    G.open_tun("tun101")
     wait_for("the tunnel is used again", lambda: G.live(1))
     packet = flow(2800)
     G.vpc.send(frame(packet))
@@ -573,8 +628,7 @@ def without_foreground_it_returns_when_it_forwards():
 def where_ipv6_is_disabled_ipv4_works():
     G.stop()
     run("sysctl -qw net.ipv6.conf.tun101.disable_ipv6=1 net.ipv6.conf.tun102.disable_ipv6=1")
-    with open(CONFIG, "w") as f:
-        f.write((YAML % {"xdp": "native", "routes": "10.50.0.0/16"}).replace(', "fd00:1::/64"', ""))
+    write(CONFIG, (YAML % {"xdp": "native", "routes": "10.50.0.0/16"}).replace(', "fd00:1::/64"', ""))
     G.start()
     packet = flow(2900)
     G.vpc.send(frame(packet))
@@ -607,14 +661,19 @@ STORIES = [
 ]
 
 
-def tell(gateway, stories, wanted=(), after_failure=None):
-    """Tells the stories, or those that are wanted by name; the exit status. after_failure() mends the ground for the next."""
+def tell(gateway, stories, wanted=(), before=None, after_failure=None):
+    """
+    Tells the stories, or those that are wanted by name; the exit status. before() makes the ground ready for each,
+    after_failure() mends it for the next.
+    """
     failed = 0
     for story in stories:
         if wanted and story.__name__ not in wanted:
             continue
         try:
             gateway.drain()
+            if before:
+                before()
             story()
             print(f"ok {story.__name__}", flush=True)
         except Exception as why:  # a story's failure is reported, and the next one told

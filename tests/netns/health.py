@@ -12,30 +12,13 @@ from scapy.all import (ICMP, ICMPv6EchoReply, ICMPv6EchoRequest, IP, IPv6, Raw)
 
 import gateway as ground
 import tunnel as machine
-from gateway import CONFIG, STATE, Gateway, run, wait_for
-from tunnel import Monitor, text, tunnel, up, used, word
+from gateway import CONFIG, STATE, Gateway, alarms, inside_tunnels, one_connection, run, text, tunnel, wait_for, write
+from tunnel import Monitor, up, used, word
 
 YAML = """
 gateway: { hold_down: 0, damping: off }
-transit_router:
-  tables:
-    main: { learn: [vpc-a, dc-1] }
-attachments:
-  vpc-a: { type: vpc, device: eth1, cidrs: [10.1.0.0/24, "fd00:1::/64"], association: main }
-  dc-1:  { type: vpn, connection: dc-1, association: main }
-customer_gateways:
-  dc-1: { addresses: [203.0.113.10, 203.0.113.11] }
-connections:
-  dc-1:
-    customer_gateway: dc-1
-    vrf: false
-    routes: [10.50.0.0/16, "fd00:50::/48"]
-    tunnels:
-      - { name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10,
-          inside: 169.254.10.0/30, bgp_address: 169.254.10.1%(one)s }
-      - { name: two, if_id: 102, device: tun102, local_address: 198.51.100.2, remote_address: 203.0.113.11,
-          inside: 169.254.11.0/30, bgp_address: 169.254.11.1%(two)s }
-"""
+""" + one_connection(vpc='cidrs: [10.1.0.0/24, "fd00:1::/64"]', routes='10.50.0.0/16, "fd00:50::/48"',
+                     its_tunnels=inside_tunnels("%(one)s", "%(two)s"))
 INSIDE = "destination: 169.254.10.2"
 HOST = "destination: 10.50.0.9, source: 10.1.0.1"
 HOST6 = 'destination: "fd00:50::9", source: "fd00:1::1"'
@@ -94,15 +77,13 @@ class Peer(threading.Thread):
 ONE = TWO = None
 
 
-def write(one=None, two=None, path=CONFIG):
+def configure(path, one=None, two=None):
     checks = {name: f", health_check: {{ {check} }}" if check else "" for name, check in (("one", one), ("two", two))}
-    with open(path, "w") as f:
-        f.write(YAML % checks)
-    return path
+    return write(path, YAML % checks)
 
 
 def apply(**checks):
-    G.cli("apply", write(path=f"{STATE}/other.yaml", **checks))
+    G.cli("apply", configure(f"{STATE}/other.yaml", **checks))
 
 
 def health(name):
@@ -111,10 +92,6 @@ def health(name):
 
 def is_state(name, state):
     return lambda: health(name)["state"] == state
-
-
-def alarms():
-    return G.cli("status")["alarms"]
 
 
 def from_the_start():
@@ -258,7 +235,7 @@ def another_destination_begins_anew_and_another_interval_does_not():
 # ---- a restart -----------------------------------------------------------------------------------------------------
 
 def a_restart_over_a_check_that_fails_waits_for_its_result():
-    write(one=INSIDE + QUICK)
+    configure(CONFIG, one=INSIDE + QUICK)
     apply(one=INSIDE + QUICK)
     wait_for("it is good", is_state("one", "good"))
     ONE.answers = False
@@ -300,7 +277,7 @@ def main():
     global G, ONE, TWO
     G = ground.G = machine.G = Gateway()
     ONE, TWO = Peer("tun101"), Peer("tun102")
-    write()
+    configure(CONFIG)
     G.start()
     G.up(1)
     G.up(2)

@@ -12,10 +12,10 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 
 import gateway as ground
-from gateway import (BUILD, CONFIG, PINS, REPLAY, SOCKET, STATE, Gateway, run, wait_for)
+from gateway import BUILD, CONFIG, PINS, REPLAY, SOCKET, STATE, Gateway, one_connection, run, wait_for, write
+from tunnel import word
 
 ROUTES = 100_000
 NLMSG_ERROR = 2
@@ -24,31 +24,13 @@ TUNNEL = "one,101,198.51.100.1,203.0.113.10,0x102"
 
 YAML = """
 gateway: { limits: none, hold_down: 0, damping: off }
-transit_router:
-  tables:
-    main: { learn: [vpc-a, dc-1] }
-attachments:
-  vpc-a: { type: vpc, device: eth1, cidrs: [10.1.0.0/24], association: main }
-  dc-1:  { type: vpn, connection: dc-1, association: main }
-customer_gateways:
-  dc-1: { addresses: [203.0.113.10, 203.0.113.11] }
-connections:
-  dc-1:
-    customer_gateway: dc-1
-    vrf: false
-    routes: [%s]
-    tunnels:
-      - { name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10 }
-      - { name: two, if_id: 102, device: tun102, local_address: 198.51.100.2, remote_address: 203.0.113.11 }
-"""
+""" + one_connection(vpc="cidrs: [10.1.0.0/24]", routes="%s")
 G = None
 
 
-def write(path, first, count):
+def configure(path, first, count):
     routes = (f"{first + (n >> 16)}.{n >> 8 & 255}.{n & 255}.0/24" for n in range(count))
-    with open(path, "w") as f:
-        f.write(YAML % ", ".join(routes))
-    return path
+    return write(path, YAML % ", ".join(routes))
 
 
 def reaction(*words):
@@ -56,10 +38,6 @@ def reaction(*words):
                           timeout=200)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
-
-
-def word(tunnel):
-    return reaction("word", tunnel)
 
 
 def up(tunnel):
@@ -89,7 +67,7 @@ def the_sentry_has_no_more_privileges_than_the_controller():
 
 
 def during_an_apply_of_100_000_routes_a_fall_does_not_wait():
-    other = write(f"{STATE}/other.yaml", 40, ROUTES)
+    other = configure(f"{STATE}/other.yaml", 40, ROUTES)
     apply = subprocess.Popen([f"{BUILD}/espalier", "-s", SOCKET, "apply", other], stdout=subprocess.DEVNULL)
     wait_for("the daemon is busy", lambda: not answers_within(0.1))
     took = reaction("falls", 20, 2000, TUNNEL)["us"]
@@ -190,35 +168,17 @@ STORIES = [
 ]
 
 
-def prepare():
+def main():
     global G
     G = ground.G = Gateway()
     # A kernel does not wait for who listens; a datagram socket would, after 10 messages.
     run("sysctl -qw net.unix.max_dgram_qlen=100000")
-    write(CONFIG, 20, 1000)
+    configure(CONFIG, 20, 1000)
     G.start()
     up(1)
     up(2)
     wait_for("both tunnels are up", lambda: G.live(1) and G.live(2))
-
-
-def main():
-    failed = 0
-    prepare()
-    for story in STORIES:
-        try:
-            story()
-            print(f"ok {story.__name__}", flush=True)
-        except Exception as why:  # a story's failure is reported, and the next one told
-            failed += 1
-            print(f"not ok {story.__name__}: {why}", flush=True)
-            if not isinstance(why, AssertionError):
-                traceback.print_exc()
-    if failed:
-        print(open(f"{STATE}/log").read()[-8000:], file=sys.stderr)
-    if G.daemon.poll() is None:
-        G.daemon.kill()
-    return 1 if failed else 0
+    return ground.tell(G, STORIES, sys.argv[1:])
 
 
 if __name__ == "__main__":

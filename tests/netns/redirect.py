@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 import gateway as ground
-from gateway import (BUILD, CONFIG, PINS, SOCKET, STATE, run, wait_for)
+from gateway import BUILD, CONFIG, PINS, SOCKET, STATE, run, wait_for, write
 
 YAML = """
 transit_router:
@@ -49,8 +49,7 @@ class Ground:
                 ip -n {name} route add default via fd00:{number}::1""")
 
     def write(self, xdp="native"):
-        with open(CONFIG, "w") as f:
-            f.write(YAML % xdp)
+        write(CONFIG, YAML % xdp)
 
     def start(self):
         self.log = open(f"{STATE}/log", "a")
@@ -194,8 +193,7 @@ def without_xdp_on_the_target_tc_delivers():
 
 def half_a_checksum_goes_to_another_vpc():
     """A veth's sender leaves checksums to the device. By itself (auto) nothing of a veth's is redirected."""
-    with open(CONFIG, "w") as f:
-        f.write((YAML % "native").replace(", redirect: on", ""))
+    write(CONFIG, (YAML % "native").replace(", redirect: on", ""))
     G.cli("apply", CONFIG)
     before = sent_by_xdp()
     run("""ip netns exec b python3 -c '

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import gateway as ground
-from gateway import BUILD, CONFIG, HOST, SOCKET, Gateway, flow, frame, run, wait_for
+from gateway import BUILD, CONFIG, HOST, SOCKET, Gateway, flow, frame, run, text, tunnel, tunnels, wait_for, write
 
 YAML = """
 gateway: { hold_down: 100ms, damping: off }
@@ -26,9 +26,7 @@ connections:
     customer_gateway: dc-1
     vrf: false
     routes: [10.50.0.0/16, 10.51.0.0/16, 10.52.0.0/16]
-    tunnels:
-      - { name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10 }
-      - { name: two, if_id: 102, device: tun102, local_address: 198.51.100.2, remote_address: 203.0.113.11 }
+""" + tunnels() + """\
   dc-2:
     customer_gateway: dc-2
     vrf: false
@@ -39,10 +37,6 @@ connections:
 G = None
 
 
-def tunnel(name):
-    return next(t for t in G.cli("show", "tunnels") if t["name"] == name)
-
-
 def sa(name, direction, use="in-use"):
     found = [s for s in tunnel(name)["sas"] if s["direction"] == direction and s["use"] == use]
     assert len(found) == 1, (direction, use, tunnel(name)["sas"])
@@ -51,10 +45,6 @@ def sa(name, direction, use="in-use"):
 
 def uses(name):
     return [(s["direction"], s["use"], s["spi"]) for s in tunnel(name)["sas"]]
-
-
-def text(*words):
-    return subprocess.run([f"{BUILD}/espalier", "-s", SOCKET, *words], text=True, capture_output=True, check=True).stdout
 
 
 # ---- SAs and drops -------------------------------------------------------------------------------------------------
@@ -225,11 +215,9 @@ STORIES = [
 
 def main():
     global G
-    G = ground.G = Gateway()
+    G = ground.G = Gateway("tun103")
     run("ip address add 198.51.100.3/24 dev eth0")
-    G.tun["tun103"] = ground.Wire(ground.open_tun("tun103"), True)
-    with open(CONFIG, "w") as f:
-        f.write(YAML)
+    write(CONFIG, YAML)
     G.start()
     return ground.tell(G, STORIES)
 

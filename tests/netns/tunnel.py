@@ -10,48 +10,23 @@ import threading
 import time
 
 import gateway as ground
-from gateway import BUILD, CONFIG, PINS, REPLAY, SOCKET, STATE, Gateway, run, wait_for
+from gateway import (BUILD, CONFIG, PINS, REPLAY, SOCKET, STATE, Gateway, alarms, one_connection, run, text, tunnel, wait_for,
+                     write)
 
 YAML = """
 gateway: { hold_down: %(hold_down)s, damping: %(damping)s }
-transit_router:
-  tables:
-    main: { learn: [vpc-a, dc-1] }
-attachments:
-  vpc-a: { type: vpc, device: eth1, cidrs: [10.1.0.0/24], association: main }
-  dc-1:  { type: vpn, connection: dc-1, association: main }
-customer_gateways:
-  dc-1: { addresses: [203.0.113.10, 203.0.113.11] }
-connections:
-  dc-1:
-    customer_gateway: dc-1
-    vrf: false
-    routes: [10.50.0.0/16]
-    tunnels:
-      - { name: one, if_id: 101, device: tun101, local_address: 198.51.100.1, remote_address: 203.0.113.10 }
-      - { name: two, if_id: 102, device: tun102, local_address: 198.51.100.2, remote_address: 203.0.113.11 }
-"""
+""" + one_connection(vpc="cidrs: [10.1.0.0/24]", routes="10.50.0.0/16")
 QUICK = "{ half_life: 4s, suppress: 2000 }"
 PATIENT = "{ half_life: 3600s, suppress: 2000, max: 86400s }"
 G = None
 
 
-def write(hold_down="0", damping="off", path=CONFIG):
-    with open(path, "w") as f:
-        f.write(YAML % {"hold_down": hold_down, "damping": damping})
-    return path
+def configure(path, hold_down="0", damping="off"):
+    return write(path, YAML % {"hold_down": hold_down, "damping": damping})
 
 
 def apply(**changes):
-    G.cli("apply", write(path=f"{STATE}/other.yaml", **changes))
-
-
-def tunnel(name):
-    return next(t for t in G.cli("show", "tunnels") if t["name"] == name)
-
-
-def text(*words):
-    return subprocess.run([f"{BUILD}/espalier", "-s", SOCKET, *words], text=True, capture_output=True, check=True).stdout
+    G.cli("apply", configure(f"{STATE}/other.yaml", **changes))
 
 
 def word(name):
@@ -232,10 +207,6 @@ def warnings(name):
     return [f["warning"] for f in tunnel(name)["forecasts"]]
 
 
-def alarms():
-    return G.cli("status")["alarms"]
-
-
 def sequence_numbers_that_run_out_are_told_of():
     wait_for("a look", lambda: warnings("one") == [False, False], LOOKS)
     assert alarms() == []
@@ -307,7 +278,7 @@ STORIES = [
 def main():
     global G
     G = ground.G = Gateway()
-    write()
+    configure(CONFIG)
     G.start()
     G.up(1)
     G.up(2)
