@@ -12,26 +12,20 @@ lost, rounds, host}, medians. Goals that are missed are printed, and the exit st
 Environment: BUILD, ROUNDS, PACKETS (of one run), SIZES ("64 1360": bytes of IP).
 """
 import glob
-import json
 import os
 import socket
 import statistics
 import struct
-import subprocess
 import sys
 
-BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
-OUTPUT = f"{BUILD}/bench/cores-vm"
+import in_vm
+
 ROUNDS = os.environ.get("ROUNDS", "5")
 PACKETS = os.environ.get("PACKETS", "20000")
 SIZES = [int(s) for s in os.environ.get("SIZES", "64 1360").split()]
 FLOWS = 256
 GOAL = 1.5
 WAYS = {"out": "attachment → tunnel, many flows", "in": "tunnel → attachment, two SAs"}
-
-
-def fail(why):
-    sys.exit(f"bench-cores: {why}")
 
 
 def checksum(data):
@@ -49,7 +43,7 @@ def frame(to, source, destination, port, size):
 
 
 def write(name, frames):
-    with open(f"{OUTPUT}/{name}.pcap", "wb") as f:
+    with open(f"{in_vm.output('cores')}/{name}.pcap", "wb") as f:
         f.write(struct.pack("IHHIIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
         for one in frames:
             f.write(struct.pack("IIII", 0, 0, len(one), len(one)) + one)
@@ -57,8 +51,7 @@ def write(name, frames):
 
 def write_frames():
     """The MAC addresses are those that the scenario gives to the gateways."""
-    os.makedirs(OUTPUT, exist_ok=True)
-    for old in glob.glob(f"{OUTPUT}/*.pcap"):
+    for old in glob.glob(f"{in_vm.output('cores')}/*.pcap"):
         os.unlink(old)
     for size in SIZES:
         write(f"out-{size}", [frame("020000000101", f"10.1.0.{2 + i % 200}", f"10.50.{1 + i % 50}.9", 10000 + i, size)
@@ -67,27 +60,22 @@ def write_frames():
                              for i in range(FLOWS)])
 
 
-def measure():
-    write_frames()
-    for command in (["vm/build", "bench-cores-tools"],
-                    ["vm/run", "--cpus", "2", "--timeout", "2400", "--output", OUTPUT, "--env", f"ESPALIER_ROUNDS={ROUNDS}",
-                     "--env", f"ESPALIER_PACKETS={PACKETS}", "--", "vm/scenarios/cores.sh", "rates"]):
-        if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
-            fail(f"{' '.join(command)} failed")
-    runs = {}
-    with open(f"{OUTPUT}/cores.jsonl", encoding="ascii") as f:
-        for line in f:
-            r = json.loads(line)
-            runs.setdefault((r["direction"], r["bytes"]), {1: [], 2: []})[r["cpus"]].append(r)
-    with open(f"{OUTPUT}/host.json", encoding="ascii") as f:
-        return runs, json.load(f)
-
-
 def row_of(direction, size, runs, host):
     pps = {cpus: [r["pps"] for r in runs[cpus]] for cpus in runs}
     one, two = (statistics.median_low(pps[cpus]) for cpus in (1, 2))
     return {"direction": direction, "bytes": size, "one_pps": one, "two_pps": two, "ratio": round(two / one, 2), "goal": GOAL,
             "lost": [r["lost"] for cpus in (1, 2) for r in runs[cpus]], "rounds": pps, "host": host}
+
+
+def measured_rows():
+    write_frames()
+    lines, host = in_vm.measure("cores", ["--cpus", "2", "--timeout", "2400"], ["vm/scenarios/cores.sh", "rates"], ROUNDS=ROUNDS,
+                                PACKETS=PACKETS)
+    host["load"] = round(os.getloadavg()[1], 1)
+    runs = {}
+    for r in lines:
+        runs.setdefault((r["direction"], r["bytes"]), {1: [], 2: []})[r["cpus"]].append(r)
+    return [row_of(direction, size, runs[direction, size], host) for direction, size in sorted(runs, reverse=True)]
 
 
 def report(rows):
@@ -101,19 +89,5 @@ def report(rows):
               f"{row['goal']:>6}{max(row['lost']):>6}{'' if row['ratio'] >= row['goal'] else '  missed'}")
 
 
-def main():
-    if os.geteuid():
-        fail("needs root (to build and boot the virtual machine)")
-    runs, host = measure()
-    host["load"] = round(os.getloadavg()[1], 1)
-    rows = [row_of(direction, size, runs[direction, size], host) for direction, size in sorted(runs, reverse=True)]
-    report(rows)
-    with open(f"{BUILD}/bench/cores.json", "w", encoding="ascii") as f:
-        json.dump(rows, f, indent=1)
-        f.write("\n")
-    print(f"\nwritten: {os.path.relpath(BUILD)}/bench/cores.json")
-    return 0 if all(row["ratio"] >= row["goal"] for row in rows) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_vm.main("cores", measured_rows, report, "ratio"))

@@ -11,17 +11,13 @@ Goals that are missed are printed, and the exit status is 1.
 Environment: BUILD, ROUTES=FILE, ROUNDS, PACKETS (of one run), CIPHERS ("null aes-gcm").
 """
 import ipaddress
-import json
 import os
 import statistics
-import subprocess
 import sys
 
+import in_vm
 import table
 
-BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
-OUTPUT = f"{BUILD}/bench/esp-vm"
-SCENARIO = "vm/scenarios/bench-esp.sh"
 ROUTES = 2000
 ROUNDS = os.environ.get("ROUNDS", "5")
 PACKETS = os.environ.get("PACKETS", "8000")
@@ -34,10 +30,6 @@ OWN = [ipaddress.ip_network(n) for n in ("0.0.0.0/8", "10.0.0.0/8", "127.0.0.0/8
                                          "100.64.0.0/10", "224.0.0.0/3")]
 
 
-def fail(why):
-    sys.exit(f"bench-esp: {why}")
-
-
 def routes():
     """Disjoint from the ground's addresses and from each other's, so that every packet has one way."""
     chosen, end = [], -1
@@ -47,30 +39,6 @@ def routes():
             chosen.append(n)
             end = int(n.broadcast_address)
     return [chosen[i * len(chosen) // ROUTES] for i in range(ROUTES)] if len(chosen) > ROUTES else chosen
-
-
-def measure():
-    os.makedirs(OUTPUT, exist_ok=True)
-    with open(f"{OUTPUT}/prefixes", "w", encoding="ascii") as f:
-        f.writelines(f"{r}\n" for r in routes())
-    for command in (["vm/build", "bench-esp-tools"],
-                    ["vm/run", "--icount", "--timeout", "5400", "--output", OUTPUT, "--env", f"ESPALIER_ROUNDS={ROUNDS}",
-                     "--env", f"ESPALIER_PACKETS={PACKETS}", "--env", f"ESPALIER_CIPHERS={CIPHERS}", "--", SCENARIO]):
-        if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
-            fail(f"{' '.join(command)} failed")
-
-
-def results():
-    """{(cipher, direction): {method: [instructions of each round]}}, and what the guest says of itself."""
-    figures = {}
-    with open(f"{OUTPUT}/esp.jsonl", encoding="ascii") as f:
-        for line in f:
-            r = json.loads(line)
-            if r["method"].endswith(("-with-statistics", "program drop")):  # statistics cost, too; drop is the benchmark's own
-                continue
-            figures.setdefault((r["cipher"], r["direction"]), {}).setdefault(r["method"], []).append(r["insns"])
-    with open(f"{OUTPUT}/host.json", encoding="ascii") as f:
-        return figures, json.load(f)
 
 
 def ratio(row, method):
@@ -85,6 +53,18 @@ def row_of(cipher, direction, methods, host):
     row["rounds"] = methods
     row["host"] = host
     return row
+
+
+def measured_rows():
+    with open(f"{in_vm.output('esp')}/prefixes", "w", encoding="ascii") as f:
+        f.writelines(f"{r}\n" for r in routes())
+    lines, host = in_vm.measure("esp", ["--icount", "--timeout", "5400"], ["vm/scenarios/bench-esp.sh"], ROUNDS=ROUNDS,
+                                PACKETS=PACKETS, CIPHERS=CIPHERS)
+    figures = {}
+    for r in lines:
+        if not r["method"].endswith(("-with-statistics", "program drop")):  # statistics cost, too; drop is the benchmark's own
+            figures.setdefault((r["cipher"], r["direction"]), {}).setdefault(r["method"], []).append(r["insns"])
+    return [row_of(cipher, direction, methods, host) for (cipher, direction), methods in figures.items()]
 
 
 def spread(row):
@@ -132,19 +112,5 @@ def stages(row):
             yield what, sum(sign * row[name] for sign, name in names)
 
 
-def main():
-    if os.geteuid():
-        fail("needs root (to build and boot the virtual machine)")
-    measure()
-    figures, host = results()
-    rows = [row_of(cipher, direction, figures[cipher, direction], host) for cipher, direction in figures]
-    report(rows)
-    with open(f"{BUILD}/bench/esp.json", "w", encoding="ascii") as f:
-        json.dump(rows, f, indent=1)
-        f.write("\n")
-    print(f"\nwritten: {os.path.relpath(BUILD)}/bench/esp.json")
-    return 0 if all(row["net_ratio"] >= row["goal"] for row in rows) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_vm.main("esp", measured_rows, report, "net_ratio"))
