@@ -33,217 +33,193 @@ static uint32_t number_of(const struct prefix *p)
 	return (uint32_t)p->address.bytes[1] << 8 | p->address.bytes[2];
 }
 
+static struct learned account;
+
 /* What the caller was told, by number. */
-struct told {
+static struct {
 	tunnel_mask is[1 << 12];
 	size_t calls;
-};
+} told;
 
-static int note(const struct prefix *p, tunnel_mask accepted, void *context)
+/* Room for ten routes over both tunnels; a story that is about quotas has its own. */
+static int setup(void **state)
 {
-	struct told *t = context;
-
-	t->is[number_of(p)] = accepted;
-	t->calls++;
+	(void)state;
+	memset(&account, 0, sizeof(account));
+	memset(&told, 0, sizeof(told));
+	learned_set_limits(&account, (struct learned_limits){ 10, 20 });
 	return 0;
 }
 
-static void offer(struct learned *l, uint32_t n, tunnel_mask tunnels)
+static int teardown(void **state)
+{
+	(void)state;
+	learned_free(&account);
+	return 0;
+}
+
+static int note(const struct prefix *p, tunnel_mask accepted, void *context)
+{
+	(void)context;
+	told.is[number_of(p)] = accepted;
+	told.calls++;
+	return 0;
+}
+
+static void offer(uint32_t n, tunnel_mask tunnels)
 {
 	struct prefix p = numbered(n);
 
 	assert_int_equal(
-		0,
-		learned_offer(l, &p, &(struct learned_offer){ .metric = 20, .tunnels = tunnels }));
+		0, learned_offer(&account, &p,
+				 &(struct learned_offer){ .metric = 20, .tunnels = tunnels }));
 }
 
-static void withdraw(struct learned *l, uint32_t n)
+static void withdraw(uint32_t n)
 {
 	struct prefix p = numbered(n);
 
-	assert_int_equal(0, learned_withdraw(l, &p, 20, LEARNED_ALL_TUNNELS));
+	assert_int_equal(0, learned_withdraw(&account, &p, 20, LEARNED_ALL_TUNNELS));
 }
 
-static size_t settle(struct learned *l, struct told *t)
+static size_t settle(void)
 {
-	t->calls = 0;
-	assert_int_equal(0, learned_settle(l, note, t));
-	assert_false(learned_unsettled(l));
-	return t->calls;
+	told.calls = 0;
+	assert_int_equal(0, learned_settle(&account, note, NULL));
+	assert_false(learned_unsettled(&account));
+	return told.calls;
 }
 
 static void one_too_many_is_refused_and_gets_the_room_that_another_leaves(void **state)
 {
-	struct learned l = { 0 };
-	struct told *t = calloc(1, sizeof(*t));
-
 	(void)state;
-	learned_set_limits(&l, (struct learned_limits){ 1000, 2000 });
+	learned_set_limits(&account, (struct learned_limits){ 1000, 2000 });
 	for (uint32_t n = 0; n <= 1000; n++)
-		offer(&l, 1000 - n, 3); /* in the wrong order: prefixes are accepted in theirs */
-	assert_int_equal(1000, settle(&l, t));
-	assert_int_equal(0, t->is[1000]);
-	assert_int_equal(3, t->is[999]);
-	assert_int_equal(2, learned_refused_count(&l));
-	withdraw(&l, 500);
-	assert_int_equal(2, settle(&l, t));
-	assert_int_equal(0, t->is[500]);
-	assert_int_equal(3, t->is[1000]);
-	assert_int_equal(0, learned_refused_count(&l));
-	learned_free(&l);
-	free(t);
+		offer(1000 - n, 3); /* in the wrong order: prefixes are accepted in theirs */
+	assert_int_equal(1000, settle());
+	assert_int_equal(0, told.is[1000]);
+	assert_int_equal(3, told.is[999]);
+	assert_int_equal(2, learned_refused_count(&account));
+	withdraw(500);
+	assert_int_equal(2, settle());
+	assert_int_equal(0, told.is[500]);
+	assert_int_equal(3, told.is[1000]);
+	assert_int_equal(0, learned_refused_count(&account));
 }
 
 static void a_newcomer_does_not_push_out_what_was_accepted(void **state)
 {
-	struct learned l = { 0 };
-	struct told *t = calloc(1, sizeof(*t));
-
 	(void)state;
-	learned_set_limits(&l, (struct learned_limits){ 2, 4 });
-	offer(&l, 7, 1);
-	offer(&l, 8, 1);
-	settle(&l, t);
-	offer(&l, 1, 1); /* a lower prefix, but later */
-	assert_int_equal(0, settle(&l, t));
-	assert_int_equal(1, t->is[7]);
-	assert_int_equal(1, t->is[8]);
-	learned_free(&l);
-	free(t);
+	learned_set_limits(&account, (struct learned_limits){ 2, 4 });
+	offer(7, 1);
+	offer(8, 1);
+	settle();
+	offer(1, 1); /* a lower prefix, but later */
+	assert_int_equal(0, settle());
+	assert_int_equal(1, told.is[7]);
+	assert_int_equal(1, told.is[8]);
 }
 
 static void a_route_that_went_and_came_back_in_one_burst_changed_nothing(void **state)
 {
-	struct learned l = { 0 };
-	struct told *t = calloc(1, sizeof(*t));
-
 	(void)state;
-	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
-	offer(&l, 1, 3);
-	settle(&l, t);
-	withdraw(&l, 1);
-	offer(&l, 1, 3);
-	assert_int_equal(0, settle(&l, t));
-	assert_int_equal(3, t->is[1]);
-	learned_free(&l);
-	free(t);
+	offer(1, 3);
+	settle();
+	withdraw(1);
+	offer(1, 3);
+	assert_int_equal(0, settle());
+	assert_int_equal(3, told.is[1]);
 }
 
 static void of_two_metrics_the_lower_one_counts(void **state)
 {
-	struct learned l = { 0 };
-	struct told *t = calloc(1, sizeof(*t));
 	struct prefix p = numbered(5);
 
 	(void)state;
-	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
-	assert_int_equal(0, learned_offer(&l, &p,
+	assert_int_equal(0, learned_offer(&account, &p,
 					  &(struct learned_offer){
 						  .metric = 32, .nexthop = 0, .tunnels = 1 }));
-	settle(&l, t);
-	assert_int_equal(1, t->is[5]);
-	assert_int_equal(0, learned_offer(&l, &p,
+	settle();
+	assert_int_equal(1, told.is[5]);
+	assert_int_equal(0, learned_offer(&account, &p,
 					  &(struct learned_offer){ .metric = 20, .tunnels = 2 }));
-	settle(&l, t);
-	assert_int_equal(2, t->is[5]);
-	assert_int_equal(0, learned_withdraw(&l, &p, 20, LEARNED_ALL_TUNNELS));
-	settle(&l, t);
-	assert_int_equal(1, t->is[5]);
-	assert_int_equal(0, learned_withdraw(&l, &p, 32, LEARNED_ALL_TUNNELS));
-	settle(&l, t);
-	assert_int_equal(0, t->is[5]);
-	assert_null(trie_exact(&l.routes, &p));
-	learned_free(&l);
-	free(t);
+	settle();
+	assert_int_equal(2, told.is[5]);
+	assert_int_equal(0, learned_withdraw(&account, &p, 20, LEARNED_ALL_TUNNELS));
+	settle();
+	assert_int_equal(1, told.is[5]);
+	assert_int_equal(0, learned_withdraw(&account, &p, 32, LEARNED_ALL_TUNNELS));
+	settle();
+	assert_int_equal(0, told.is[5]);
+	assert_null(trie_exact(&account.routes, &p));
 }
 
 static void one_hop_of_two_goes(void **state)
 {
-	struct learned l = { 0 };
-	struct told *t = calloc(1, sizeof(*t));
 	struct prefix p = numbered(6);
 
 	(void)state;
-	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
-	offer(&l, 6, 3);
-	settle(&l, t);
-	assert_int_equal(0, learned_withdraw(&l, &p, 20, 1));
-	settle(&l, t);
-	assert_int_equal(2, t->is[6]);
-	assert_int_equal(0, learned_withdraw(&l, &p, 20, 2));
-	settle(&l, t);
-	assert_int_equal(0, t->is[6]);
-	learned_free(&l);
-	free(t);
+	offer(6, 3);
+	settle();
+	assert_int_equal(0, learned_withdraw(&account, &p, 20, 1));
+	settle();
+	assert_int_equal(2, told.is[6]);
+	assert_int_equal(0, learned_withdraw(&account, &p, 20, 2));
+	settle();
+	assert_int_equal(0, told.is[6]);
 }
 
 static void what_a_reading_does_not_mention_is_swept_and_nothing_else_moves(void **state)
 {
-	struct learned l = { 0 };
-	struct told *t = calloc(1, sizeof(*t));
-
 	(void)state;
-	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
 	for (uint32_t n = 0; n < 8; n++)
-		offer(&l, n, 3);
-	settle(&l, t);
+		offer(n, 3);
+	settle();
 	for (int round = 0; round < 300; round++) { /* further than generations count */
-		learned_begin(&l);
+		learned_begin(&account);
 		for (uint32_t n = 0; n < 8; n++)
-			offer(&l, n, 3);
-		assert_int_equal(0, learned_end(&l));
-		assert_int_equal(0, settle(&l, t));
+			offer(n, 3);
+		assert_int_equal(0, learned_end(&account));
+		assert_int_equal(0, settle());
 	}
-	learned_begin(&l);
+	learned_begin(&account);
 	for (uint32_t n = 0; n < 7; n++)
-		offer(&l, n, 3);
-	assert_int_equal(0, learned_end(&l));
-	assert_int_equal(1, settle(&l, t));
-	assert_int_equal(0, t->is[7]);
-	learned_free(&l);
-	free(t);
+		offer(n, 3);
+	assert_int_equal(0, learned_end(&account));
+	assert_int_equal(1, settle());
+	assert_int_equal(0, told.is[7]);
 }
 
 static void routes_follow_the_nexthop_object_that_they_name(void **state)
 {
-	struct learned l = { 0 };
-	struct told *t = calloc(1, sizeof(*t));
 	struct prefix p = numbered(3);
 
 	(void)state;
-	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
-	assert_int_equal(0, learned_offer(&l, &p,
+	assert_int_equal(0, learned_offer(&account, &p,
 					  &(struct learned_offer){
 						  .metric = 20, .nexthop = 77, .tunnels = 3 }));
-	offer(&l, 4, 3);
-	settle(&l, t);
-	assert_int_equal(0, learned_nexthop(&l, 77, 2));
-	assert_int_equal(1, settle(&l, t));
-	assert_int_equal(2, t->is[3]);
-	assert_int_equal(3, t->is[4]);
-	learned_free(&l);
-	free(t);
+	offer(4, 3);
+	settle();
+	assert_int_equal(0, learned_nexthop(&account, 77, 2));
+	assert_int_equal(1, settle());
+	assert_int_equal(2, told.is[3]);
+	assert_int_equal(3, told.is[4]);
 }
 
 static void smaller_quotas_take_back_and_larger_ones_give(void **state)
 {
-	struct learned l = { 0 };
-	struct told *t = calloc(1, sizeof(*t));
-
 	(void)state;
-	learned_set_limits(&l, (struct learned_limits){ 8, 16 });
+	learned_set_limits(&account, (struct learned_limits){ 8, 16 });
 	for (uint32_t n = 0; n < 8; n++)
-		offer(&l, n, 1);
-	settle(&l, t);
-	learned_set_limits(&l, (struct learned_limits){ 5, 16 });
-	assert_true(learned_unsettled(&l));
-	assert_int_equal(3, settle(&l, t));
-	assert_int_equal(0, t->is[5]);
-	learned_set_limits(&l, (struct learned_limits){ LEARNED_NO_LIMIT, LEARNED_NO_LIMIT });
-	assert_int_equal(3, settle(&l, t));
-	assert_int_equal(1, t->is[7]);
-	learned_free(&l);
-	free(t);
+		offer(n, 1);
+	settle();
+	learned_set_limits(&account, (struct learned_limits){ 5, 16 });
+	assert_true(learned_unsettled(&account));
+	assert_int_equal(3, settle());
+	assert_int_equal(0, told.is[5]);
+	learned_set_limits(&account, (struct learned_limits){ LEARNED_NO_LIMIT, LEARNED_NO_LIMIT });
+	assert_int_equal(3, settle());
+	assert_int_equal(1, told.is[7]);
 }
 
 static int refuse(const struct prefix *p, tunnel_mask accepted, void *context)
@@ -257,117 +233,94 @@ static int refuse(const struct prefix *p, tunnel_mask accepted, void *context)
 
 static void a_caller_that_fails_is_told_the_rest_the_next_time(void **state)
 {
-	struct learned l = { 0 };
-	struct told *t = calloc(1, sizeof(*t));
 	size_t left = 3;
 
 	(void)state;
-	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
 	for (uint32_t n = 0; n < 8; n++)
-		offer(&l, n, 1);
-	assert_int_equal(-28, learned_settle(&l, refuse, &left));
-	assert_true(learned_unsettled(&l));
-	assert_int_equal(5, settle(&l, t));
-	learned_free(&l);
-	free(t);
+		offer(n, 1);
+	assert_int_equal(-28, learned_settle(&account, refuse, &left));
+	assert_true(learned_unsettled(&account));
+	assert_int_equal(5, settle());
 }
 
 static void a_daemon_that_restarts_takes_its_routes_along(void **state)
 {
-	struct learned l = { 0 };
-	struct told *t = calloc(1, sizeof(*t));
 	struct prefix one = numbered(1), two = numbered(2);
 	size_t stale[TUNNELS_PER_CONNECTION];
 
 	(void)state;
-	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
 	for (uint32_t n = 1; n <= 4; n++)
-		offer(&l, n, 3);
-	settle(&l, t);
-	learned_keep(&l, &one, 20);
-	learned_keep(&l, &two, 20);
-	learned_keep(&l, &two, 32); /* no such route */
-	assert_int_equal(2, l.stale);
-	assert_false(learned_unsettled(&l));
-	learned_begin(&l); /* the kernel has 3 and 4 alone */
-	offer(&l, 3, 3);
-	offer(&l, 4, 3);
-	assert_int_equal(0, learned_end(&l));
-	assert_int_equal(0, settle(&l, t));
-	learned_count_stale(&l, stale);
+		offer(n, 3);
+	settle();
+	learned_keep(&account, &one, 20);
+	learned_keep(&account, &two, 20);
+	learned_keep(&account, &two, 32); /* no such route */
+	assert_int_equal(2, account.stale);
+	assert_false(learned_unsettled(&account));
+	learned_begin(&account); /* the kernel has 3 and 4 alone */
+	offer(3, 3);
+	offer(4, 3);
+	assert_int_equal(0, learned_end(&account));
+	assert_int_equal(0, settle());
+	learned_count_stale(&account, stale);
 	assert_int_equal(2, stale[0]);
 	assert_int_equal(2, stale[1]);
-	offer(&l, 1, 3); /* it is there again */
-	assert_int_equal(1, l.stale);
-	assert_int_equal(0, settle(&l, t));
-	assert_int_equal(0, learned_drop_stale(&l, 1)); /* one tunnel left Phase 2 */
-	assert_int_equal(1, settle(&l, t));
-	assert_int_equal(2, t->is[2]);
-	assert_int_equal(0, learned_drop_stale(&l, LEARNED_ALL_TUNNELS));
-	assert_int_equal(1, settle(&l, t));
-	assert_int_equal(0, t->is[2]);
-	assert_int_equal(3, t->is[1]);
-	assert_int_equal(0, l.stale);
-	learned_free(&l);
-	free(t);
+	offer(1, 3); /* it is there again */
+	assert_int_equal(1, account.stale);
+	assert_int_equal(0, settle());
+	assert_int_equal(0, learned_drop_stale(&account, 1)); /* one tunnel left Phase 2 */
+	assert_int_equal(1, settle());
+	assert_int_equal(2, told.is[2]);
+	assert_int_equal(0, learned_drop_stale(&account, LEARNED_ALL_TUNNELS));
+	assert_int_equal(1, settle());
+	assert_int_equal(0, told.is[2]);
+	assert_int_equal(3, told.is[1]);
+	assert_int_equal(0, account.stale);
 }
 
 static void a_stale_route_follows_an_object_of_the_next_daemon(void **state)
 {
-	struct learned l = { 0 };
-	struct told *t = calloc(1, sizeof(*t));
 	struct learned_offer named = { .metric = 20, .nexthop = 77, .tunnels = 3 };
 	struct prefix p = numbered(1);
 
 	(void)state;
-	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
-	assert_int_equal(0, learned_offer(&l, &p, &named));
-	settle(&l, t);
-	learned_keep_all(&l);
-	assert_int_equal(0, learned_nexthop(&l, 77, 1));
-	assert_int_equal(0, settle(&l, t));
-	assert_int_equal(3, t->is[1]);
-	learned_free(&l);
-	free(t);
+	assert_int_equal(0, learned_offer(&account, &p, &named));
+	settle();
+	learned_keep_all(&account);
+	assert_int_equal(0, learned_nexthop(&account, 77, 1));
+	assert_int_equal(0, settle());
+	assert_int_equal(3, told.is[1]);
 }
 
 /* Of a stale route nobody is the writer: who removes it then means it. */
 static void a_reading_forgets_who_brought_a_route(void **state)
 {
-	struct learned l = { 0 };
 	struct learned_offer heard = { .metric = 20, .tunnels = 1, .writer = 71 };
 	struct prefix p = numbered(1);
 
 	(void)state;
-	assert_int_equal(0, learned_writer(&l, &p, 20));
-	assert_int_equal(0, learned_offer(&l, &p, &heard));
+	assert_int_equal(0, learned_writer(&account, &p, 20));
+	assert_int_equal(0, learned_offer(&account, &p, &heard));
 	heard.writer = 0;
-	assert_int_equal(0, learned_offer(&l, &p, &heard));
-	assert_int_equal(71, learned_writer(&l, &p, 20));
-	learned_keep(&l, &p, 20);
-	assert_int_equal(0, learned_writer(&l, &p, 20));
-	assert_int_equal(0, learned_offer(&l, &p, &heard));
-	assert_int_equal(0, learned_writer(&l, &p, 20));
-	learned_free(&l);
+	assert_int_equal(0, learned_offer(&account, &p, &heard));
+	assert_int_equal(71, learned_writer(&account, &p, 20));
+	learned_keep(&account, &p, 20);
+	assert_int_equal(0, learned_writer(&account, &p, 20));
+	assert_int_equal(0, learned_offer(&account, &p, &heard));
+	assert_int_equal(0, learned_writer(&account, &p, 20));
 }
 
 static void a_kept_route_that_goes_after_all_stays_in_the_count(void **state)
 {
-	struct learned l = { 0 };
-	struct told *t = calloc(1, sizeof(*t));
-
 	(void)state;
-	learned_set_limits(&l, (struct learned_limits){ 10, 20 });
-	offer(&l, 1, 3);
-	settle(&l, t);
-	learned_keep_all(&l);
-	withdraw(&l, 1);
-	assert_int_equal(0, l.stale);
-	assert_int_equal(1, settle(&l, t));
-	learned_keep_all(&l);
-	assert_int_equal(0, l.stale);
-	learned_free(&l);
-	free(t);
+	offer(1, 3);
+	settle();
+	learned_keep_all(&account);
+	withdraw(1);
+	assert_int_equal(0, account.stale);
+	assert_int_equal(1, settle());
+	learned_keep_all(&account);
+	assert_int_equal(0, account.stale);
 }
 
 /* ---- beside a naive account ---- */
@@ -416,37 +369,33 @@ static void expect_refused(const struct learned *l, struct naive n)
 
 static void any_bursts_of_offers_give_what_a_naive_account_gives(void **state)
 {
-	struct told *t = calloc(1, sizeof(*t));
-
-	(void)state;
 	for (uint32_t world = 0; world < 40; world++) {
 		struct learned_limits limits = { 5 + world % 20, 8 + world };
 		struct naive naive = { 0 };
-		struct learned l = { 0 };
 
+		teardown(state);
+		setup(state);
 		seed = world;
-		memset(t, 0, sizeof(*t));
-		learned_set_limits(&l, limits);
+		learned_set_limits(&account, limits);
 		for (int burst = 0; burst < 200; burst++) {
 			for (uint32_t k = any(12); k; k--) {
 				uint32_t n = any(PREFIXES);
 
 				naive.offered[n] = (tunnel_mask)any(4);
 				if (naive.offered[n])
-					offer(&l, n, naive.offered[n]);
+					offer(n, naive.offered[n]);
 				else
-					withdraw(&l, n);
+					withdraw(n);
 			}
 			naive_settle(&naive, limits);
-			settle(&l, t);
-			assert_memory_equal(naive.accepted, t->is, sizeof(naive.accepted));
+			settle();
+			assert_memory_equal(naive.accepted, told.is, sizeof(naive.accepted));
 			for (size_t i = 0; i < TUNNELS_PER_CONNECTION; i++)
-				assert_int_equal(naive_count(&naive, i), l.counts.accepted[i]);
-			expect_refused(&l, naive);
+				assert_int_equal(naive_count(&naive, i),
+						 account.counts.accepted[i]);
+			expect_refused(&account, naive);
 		}
-		learned_free(&l);
 	}
-	free(t);
 }
 
 static void the_quotas_are_those_of_the_service(void **state)
@@ -465,23 +414,25 @@ static void the_quotas_are_those_of_the_service(void **state)
 	assert_int_equal(LEARNED_NO_LIMIT, learned_limits_of(&c, 0).tunnel);
 }
 
+#define story(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_too_many_is_refused_and_gets_the_room_that_another_leaves),
-		cmocka_unit_test(a_newcomer_does_not_push_out_what_was_accepted),
-		cmocka_unit_test(a_route_that_went_and_came_back_in_one_burst_changed_nothing),
-		cmocka_unit_test(of_two_metrics_the_lower_one_counts),
-		cmocka_unit_test(one_hop_of_two_goes),
-		cmocka_unit_test(what_a_reading_does_not_mention_is_swept_and_nothing_else_moves),
-		cmocka_unit_test(routes_follow_the_nexthop_object_that_they_name),
-		cmocka_unit_test(smaller_quotas_take_back_and_larger_ones_give),
-		cmocka_unit_test(a_caller_that_fails_is_told_the_rest_the_next_time),
-		cmocka_unit_test(a_daemon_that_restarts_takes_its_routes_along),
-		cmocka_unit_test(a_stale_route_follows_an_object_of_the_next_daemon),
-		cmocka_unit_test(a_reading_forgets_who_brought_a_route),
-		cmocka_unit_test(a_kept_route_that_goes_after_all_stays_in_the_count),
-		cmocka_unit_test(any_bursts_of_offers_give_what_a_naive_account_gives),
+		story(one_too_many_is_refused_and_gets_the_room_that_another_leaves),
+		story(a_newcomer_does_not_push_out_what_was_accepted),
+		story(a_route_that_went_and_came_back_in_one_burst_changed_nothing),
+		story(of_two_metrics_the_lower_one_counts),
+		story(one_hop_of_two_goes),
+		story(what_a_reading_does_not_mention_is_swept_and_nothing_else_moves),
+		story(routes_follow_the_nexthop_object_that_they_name),
+		story(smaller_quotas_take_back_and_larger_ones_give),
+		story(a_caller_that_fails_is_told_the_rest_the_next_time),
+		story(a_daemon_that_restarts_takes_its_routes_along),
+		story(a_stale_route_follows_an_object_of_the_next_daemon),
+		story(a_reading_forgets_who_brought_a_route),
+		story(a_kept_route_that_goes_after_all_stays_in_the_count),
+		story(any_bursts_of_offers_give_what_a_naive_account_gives),
 		cmocka_unit_test(the_quotas_are_those_of_the_service),
 	};
 
