@@ -20,30 +20,12 @@ if [ -z "${HOST_VRF_WORK:-}" ]; then
 	exit "$status"
 fi
 work=$HOST_VRF_WORK
-failed=0
+title=host-vrf
+# shellcheck source=tests/netns/host_ground.sh
+. "$(dirname "$0")/host_ground.sh"
 
 apply() { "$tool" --state "$work/state" --vrf apply; }
-vpc() { ip netns exec vpc "$@"; }
 dc() { ip netns exec dc "$@"; }
-until_true() {
-	local end=$((SECONDS + 20))
-	until "$@"; do
-		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.05
-	done
-}
-claim() {
-	local name=$1
-	shift
-	if "$@" >"$work/claim.log" 2>&1; then
-		echo "ok host-vrf: $name"
-	else
-		echo "not ok host-vrf: $name"
-		head -n 40 "$work/claim.log" | sed 's/^/    /'
-		failed=1
-	fi
-}
-same() { diff -u <(printf '%s\n' "$1") <(printf '%s\n' "$2"); }
 
 sa() { # NETNS-COMMAND SRC DST SPI IF_ID
 	local in=$1
@@ -71,29 +53,8 @@ tunnel() { # GATEWAY DC IF_ID SPI
 }
 
 topology() {
-	mount -t tmpfs tmpfs /run && mkdir -p /run/netns
-	sysctl -qw net.ipv6.conf.default.accept_dad=0
-	ip link set lo up
-	ip netns add vpc
-	ip netns add dc
-	ip link add vpc type veth peer name v0 netns vpc
-	ip link add under type veth peer name u0 netns dc
-	ip addr add 10.1.0.1/24 dev vpc
-	ip addr add 2001:db8:1::1/64 dev vpc
-	ip addr add 198.51.100.1/24 dev under
-	ip addr add 198.51.100.2/24 dev under
-	ip link set vpc up
-	ip link set under up
-	ip route add default via 198.51.100.254
-	vpc ip link set lo up
-	vpc ip link set v0 up
-	vpc ip addr add 10.1.0.254/24 dev v0
-	vpc ip addr add 2001:db8:1::254/64 dev v0
-	vpc ip route add default via 10.1.0.1
-	vpc ip -6 route add default via 2001:db8:1::1
-	dc ip link set lo up
-	dc ip link set u0 up
-	for a in 198.51.100.254/24 203.0.113.10/32 203.0.113.11/32; do dc ip addr add "$a" dev u0; done
+	vpc_and_underlay dc
+	for a in 203.0.113.10/32 203.0.113.11/32; do dc ip addr add "$a" dev u0; done
 	dc ip addr add 10.50.0.9/32 dev lo
 	dc ip addr add 2001:db8:50::9/128 dev lo
 	for i in 0 1; do

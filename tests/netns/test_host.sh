@@ -36,51 +36,17 @@ if [ -z "$work" ]; then
 	exit
 fi
 
-failed=0
+title=host
+# shellcheck source=tests/netns/host_ground.sh
+. "$root/tests/netns/host_ground.sh"
+
 tool() { "$work/host_tool" --state "$work/state" "$@"; }
-vpc() { ip netns exec vpc "$@"; }
 internet() { ip netns exec internet "$@"; }
-
-# The condition holds within ten seconds.
-until_true() {
-	local end=$((SECONDS + 10))
-	until "$@"; do
-		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.05
-	done
-}
-
-claim() { # NAME COMMAND...
-	local name=$1
-	shift
-	if "$@" >"$work/claim.log" 2>&1; then
-		echo "ok host: $name"
-	else
-		echo "not ok host: $name"
-		head -n 40 "$work/claim.log" | sed 's/^/    /'
-		failed=1
-	fi
-}
-
-same() { diff -u <(printf '%s\n' "$1") <(printf '%s\n' "$2"); }
 
 # Topology.
 
 topology() {
-	mount -t tmpfs tmpfs /run && mkdir -p /run/netns
-	sysctl -qw net.ipv6.conf.default.accept_dad=0
-	ip link set lo up
-	ip netns add vpc
-	ip netns add internet
-	ip link add vpc type veth peer name v0 netns vpc
-	ip link add under type veth peer name u0 netns internet
-	ip addr add 10.1.0.1/24 dev vpc
-	ip addr add 2001:db8:1::1/64 dev vpc nodad
-	ip addr add 198.51.100.1/24 dev under
-	ip addr add 198.51.100.2/24 dev under
-	ip link set vpc up
-	ip link set under up
-	ip route add default via 198.51.100.254
+	vpc_and_underlay internet
 	for t in tun0 tun1; do
 		ip tuntap add "$t" mode tun
 		ip link set "$t" up
@@ -88,17 +54,8 @@ topology() {
 	sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 \
 		net.ipv4.conf.vpc.rp_filter=0 net.ipv4.conf.under.rp_filter=0 \
 		net.ipv4.conf.tun0.rp_filter=1
-	vpc ip link set lo up
-	vpc ip link set v0 up
-	vpc ip addr add 10.1.0.254/24 dev v0
-	vpc ip addr add 2001:db8:1::254/64 dev v0 nodad
 	vpc ip addr add 10.1.5.5/32 dev lo
 	vpc ip addr add 192.0.2.99/32 dev lo
-	vpc ip route add default via 10.1.0.1
-	vpc ip -6 route add default via 2001:db8:1::1
-	internet ip link set lo up
-	internet ip link set u0 up
-	internet ip addr add 198.51.100.254/24 dev u0
 	internet ip addr add 192.0.2.1/32 dev lo
 	internet ip route add default via 198.51.100.1
 }
