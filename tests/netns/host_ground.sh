@@ -30,6 +30,21 @@ claim() { # NAME COMMAND...
 
 same() { diff -u <(printf '%s\n' "$1") <(printf '%s\n' "$2"); }
 
+# The kernel is told nothing by it. Markers of our own begin and end the listening.
+silent() { # COMMAND...
+	local pid
+	ip monitor route rule link address >"$work/monitor" 2>&1 &
+	pid=$!
+	until_true marked 192.0.2.200 && "$@" && until_true marked 192.0.2.201 || return 1
+	kill "$pid"
+	same "" "$(grep -v 'blackhole 192.0.2.20[01]' "$work/monitor")"
+}
+marked() {
+	ip route replace blackhole "$1" proto static
+	ip route del blackhole "$1"
+	grep -q "$1" "$work/monitor"
+}
+
 vpc_and_underlay() { # NETNS, where the underlay leads
 	mount -t tmpfs tmpfs /run && mkdir -p /run/netns
 	sysctl -qw net.ipv6.conf.default.accept_dad=0
