@@ -8,6 +8,7 @@
 #include "gateway_change.h"
 
 #define SETTLE_MS  20	/* a burst is judged as one */
+#define RETRY_MS   1000 /* after an error, such as no memory */
 #define READ_PAUSE 100u /* times what the last reading took, between readings without cause */
 
 uint64_t bgp_monotonic(void)
@@ -122,11 +123,12 @@ static int on_settle(sd_event_source *source, uint64_t usec, void *data)
 	struct gateway *g = data;
 	int err;
 
-	(void)source;
 	(void)usec;
 	err = forwarding_learn(g);
-	if (err)
+	if (err) {
 		gateway_log(LOG_ERR, "BGP routes could not all be followed: %s", strerror(-err));
+		bgp_arm(g, source, RETRY_MS * NS_PER_MS);
+	}
 	gateway_request_slow_path(g); /* also says what was refused */
 	return 0;
 }
@@ -156,9 +158,9 @@ static int on_reread(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct gateway *g = data;
 
-	(void)source;
 	(void)usec;
-	bgp_read_all(g);
+	if (bgp_read_all(g))
+		bgp_arm(g, source, RETRY_MS * NS_PER_MS);
 	if (any_unsettled(g))
 		bgp_arm(g, g->bgp->settle, 0);
 	return 0;

@@ -54,6 +54,17 @@ static bool is_learned(const struct bgp_follower *f, const struct route_event *e
 	return (e->unicast || removal) && (e->protocol == RTPROT_BGP || e->protocol == RTPROT_BIRD);
 }
 
+/* A tunnel whose device is not there is none that a session could still bring something over. */
+static void note_heard(struct gateway *g, size_t connection, tunnel_mask tunnels)
+{
+	const uint32_t *devices = &g->bgp->devices[connection * TUNNELS_PER_CONNECTION];
+	struct bgp_connection *c = bgp_connection_at(g, connection);
+
+	for (size_t k = 0; k < TUNNELS_PER_CONNECTION; k++)
+		if (tunnels >> k & 1 || !devices[k])
+			c->heard_ns[k] = gateway_now(g);
+}
+
 static int offer(const struct bgp_follower *f, size_t connection, const struct route_event *e)
 {
 	struct learned_offer offer = {
@@ -63,6 +74,8 @@ static int offer(const struct bgp_follower *f, size_t connection, const struct r
 		.tunnels = tunnels_of_route(f, connection, e),
 	};
 
+	if (f->feed == FEED_FPM)
+		note_heard(f->g, connection, offer.tunnels);
 	hold_written(&bgp_connection_at(f->g, connection)->hold, e->writer, gateway_now(f->g));
 	f->g->bgp->fpm.inline_hops |= f->feed == FEED_FPM && !e->nexthop;
 	return learned_offer(f->g->learned[connection], &e->prefix, &offer);
@@ -106,8 +119,6 @@ static int follow_route(const struct bgp_follower *f, const struct route_event *
 		return 0;
 	if (!is_learned(f, e))
 		return displace(f, (size_t)connection, e);
-	if (f->feed == FEED_FPM)
-		bgp_connection_at(g, (size_t)connection)->heard_ns = gateway_now(g);
 	if (e->kind == ROUTE_SET && !e->append)
 		return offer(f, (size_t)connection, e);
 	/* Of two with one key the kernel uses the one that we do not know to be first. */

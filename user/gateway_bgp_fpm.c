@@ -4,9 +4,9 @@
  *
  * zebra dials and sends everything it has, without a word about where that ends. So what there was
  * before is stale from then on: what comes again is fresh, what has not come when the stream was
- * quiet for a while (`quiet`) goes. Only where something has come at all: a zebra that has just
- * begun has nothing to send before its BGP sessions are there, and until then what is stale stays,
- * for restart_time at most.
+ * quiet for a while (`quiet`) goes. Only over tunnels over which something has come at all: a zebra
+ * that has just begun has nothing to send before its BGP sessions are there, the one sooner than
+ * the other, and until then what is stale stays, for restart_time at most.
  */
 #include <errno.h>
 #include <string.h>
@@ -59,7 +59,8 @@ static void end_stream(struct gateway *g, int err)
 				     "routes stay until FRR has sent them again");
 	else
 		gateway_log(LOG_WARNING, "FRR's FPM stream ended (%s)", strerror(-err));
-	forget_stream(g, 0);
+	/* A zebra that was hung up on has lost no route by that, and dials again within seconds. */
+	forget_stream(g, err == -EBADMSG ? BGP_REPLAY_NS : 0);
 	fpm_hang_up(g->bgp->fpm.io);
 }
 
@@ -111,22 +112,36 @@ static int on_caller(sd_event_source *source, int fd, uint32_t events, void *dat
 	return 0;
 }
 
-/* A replay is complete for whom something came and nothing has come for a while. When the next one
- * is to be looked at, or 0. */
+/* Tunnels of a connection over which something came and nothing has come for a while: the replay is
+ * complete for them. The other one's session may take longer. *next: when to look again, if that is
+ * sooner. */
+static tunnel_mask quiet_tunnels(const struct gateway *g, size_t connection, uint64_t now,
+				 uint64_t *next)
+{
+	const uint64_t *heard = bgp_connection_at(g, connection)->heard_ns;
+	tunnel_mask quiet = 0;
+
+	for (size_t k = 0; k < TUNNELS_PER_CONNECTION; k++) {
+		uint64_t due = heard[k] + quiet_ns(g);
+
+		if (!heard[k])
+			continue;
+		if (due <= now)
+			quiet |= (tunnel_mask)(1u << k);
+		else if (!*next || due < *next)
+			*next = due;
+	}
+	return quiet;
+}
+
+/* When the next ones are to be looked at, or 0. */
 static uint64_t sweep_quiet(struct gateway *g, uint64_t now)
 {
 	uint64_t next = 0;
 
-	for (size_t i = 0; i < g->config.connection_count; i++) {
-		const struct bgp_connection *c = bgp_connection_at(g, i);
-
-		if (!by_fpm(g, i) || !c->learned.stale || !c->heard_ns)
-			continue;
-		if (now - c->heard_ns >= quiet_ns(g))
-			bgp_drop_stale(g, i, LEARNED_ALL_TUNNELS);
-		else if (!next || c->heard_ns + quiet_ns(g) < next)
-			next = c->heard_ns + quiet_ns(g);
-	}
+	for (size_t i = 0; i < g->config.connection_count; i++)
+		if (by_fpm(g, i) && bgp_connection_at(g, i)->learned.stale)
+			bgp_drop_stale(g, i, quiet_tunnels(g, i, now, &next));
 	return next;
 }
 

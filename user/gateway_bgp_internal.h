@@ -36,7 +36,8 @@ struct bgp_connection {
 	struct bgp_source source; /* of what was learned */
 	struct hold hold;	  /* who writes to its kernel table */
 	uint64_t stale_until_ns;  /* while learned.stale */
-	uint64_t heard_ns; /* the latest of its routes in the FPM stream that runs; 0: none yet */
+	/* The latest route over each tunnel in the FPM stream that runs; 0: none yet. */
+	uint64_t heard_ns[TUNNELS_PER_CONNECTION];
 };
 
 /* The FPM stream, while a connection wants it. */

@@ -9,9 +9,7 @@
 
 static int note_nexthop(const struct route_event *e, void *data)
 {
-	struct gateway *g = data;
-
-	return nexthops_apply(&g->bgp->nexthops, e);
+	return nexthops_apply(data, e);
 }
 
 struct table_reading {
@@ -126,6 +124,22 @@ static int read_connection(struct gateway *g, size_t connection)
 	return 0;
 }
 
+/* The former objects stay until the new ones are complete. */
+static int read_nexthops(struct gateway *g)
+{
+	struct nexthops now = { 0 };
+	int err = route_feed_dump_nexthops(g->bgp->feed, note_nexthop, &now);
+
+	/* A kernel without nexthop objects has none to tell of. */
+	if (err && err != -EOPNOTSUPP) {
+		nexthops_free(&now);
+		return err;
+	}
+	nexthops_free(&g->bgp->nexthops);
+	g->bgp->nexthops = now;
+	return 0;
+}
+
 static int read_everything(struct gateway *g)
 {
 	struct bgp_follower fpm = { g, FEED_FPM, &g->bgp->fpm.nexthops };
@@ -133,17 +147,13 @@ static int read_everything(struct gateway *g)
 	int err;
 
 	g->bgp->aliased = false;
-	nexthops_free(&g->bgp->nexthops);
 	err = find_devices(g, &changed);
 	if (!err && changed)
 		err = bgp_follow_devices(&fpm);
 	if (!err && changed && g->bgp->fpm.inline_hops)
 		bgp_fpm_request_replay(g);
 	if (!err)
-		err = route_feed_dump_nexthops(g->bgp->feed, note_nexthop, g);
-	/* A kernel without nexthop objects has none to tell of. */
-	if (err == -EOPNOTSUPP)
-		err = 0;
+		err = read_nexthops(g);
 	for (size_t i = 0; !err && i < g->config.connection_count; i++)
 		err = read_connection(g, i);
 	return err;

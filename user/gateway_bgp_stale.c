@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Routes that outlive the routing daemon that brought them (core/hold.h), for restart_time. */
+#include <string.h>
 #include <syslog.h>
 #include "gateway_bgp_internal.h"
 
@@ -99,21 +100,35 @@ void bgp_keep_nexthop(struct gateway *g, size_t connection, uint32_t id, uint32_
 		begin_staleness(g, connection, !stale, until);
 }
 
+static bool any_heard(const struct bgp_connection *c)
+{
+	for (size_t k = 0; k < TUNNELS_PER_CONNECTION; k++)
+		if (c->heard_ns[k])
+			return true;
+	return false;
+}
+
 void bgp_keep_all(struct gateway *g, size_t connection, uint64_t least_ns)
 {
 	struct bgp_connection *c = bgp_connection_at(g, connection);
 	uint64_t time = stale_time(g, connection);
-	bool begins = !c->learned.stale || c->heard_ns;
+	uint64_t now = bgp_monotonic();
+	bool begins = !c->learned.stale || any_heard(c);
 
 	if (time < least_ns)
 		time = least_ns;
-	c->heard_ns = 0;
+	memset(c->heard_ns, 0, sizeof(c->heard_ns));
 	learned_keep_all(&c->learned);
 	if (!time)
 		bgp_drop_stale(g, connection, LEARNED_ALL_TUNNELS);
-	if (!begins || !c->learned.stale)
+	if (!c->learned.stale)
 		return;
-	begin_staleness(g, connection, true, bgp_monotonic() + time);
+	/* restart_time is that of the first loss: who dials without saying anything gains no more.
+	 */
+	if (begins)
+		begin_staleness(g, connection, true, now + time);
+	else if (c->stale_until_ns < now + least_ns)
+		begin_staleness(g, connection, false, now + least_ns);
 }
 
 int bgp_drop_stale(struct gateway *g, size_t connection, tunnel_mask tunnels)

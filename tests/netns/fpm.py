@@ -149,7 +149,7 @@ def nothing_left():
     """The next story begins with an empty table."""
     Z.dial()
     Z.objects()
-    Z.say(route(NEWROUTE, "10.255.0.0/16", named(21)), route(DELROUTE, "10.255.0.0/16"))
+    Z.say(route(NEWROUTE, "10.255.0.0/16", named(20)), route(DELROUTE, "10.255.0.0/16"))
     wait_for("nothing is left", lambda: offered() == [0, 0])
 
 
@@ -266,6 +266,44 @@ def a_zebra_that_has_nothing_yet_sweeps_nothing():
     nothing_left()
 
 
+def a_session_that_is_back_says_nothing_of_the_other_ones_routes():
+    Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)), route(NEWROUTE, "10.51.0.0/16", named(21)),
+          route(NEWROUTE, "10.52.0.0/16", named(22)))
+    goes("10.52.0.9", "two")
+
+    def first_one_only():
+        Z.dial()
+        Z.objects()
+        Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
+        wait_for("what its session did not bring goes", lambda: stale() == [0, 1] and offered() == [1, 1])
+        time.sleep(3)  # longer than quiet
+        assert stale() == [0, 1] and path("10.52.0.9") == {"two"}
+        Z.say(route(NEWROUTE, "10.52.0.0/16", named(22)))
+        wait_for("all is fresh", lambda: stale() == [0, 0])
+    traffic(first_one_only)
+    nothing_left()
+
+
+def a_stream_that_returns_late_has_its_time_all_the_same():
+    apply(graceful="{ restart_time: 4s }")
+    Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
+    goes("10.50.0.9", "one")
+
+    def late():
+        Z.hang_up()
+        wait_for("it is about to go", lambda: stale() == [1, 0] and show_bgp()["stale_for_s"] < 2)
+        Z.dial()
+        connected()
+        time.sleep(3)
+        assert stale() == [1, 0]
+        Z.objects()
+        Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
+        wait_for("it is fresh", lambda: stale() == [0, 0])
+    traffic(late)
+    apply()
+    nothing_left()
+
+
 def stale_routes_of_a_stream_that_does_not_return_go_in_time():
     apply(graceful="{ restart_time: 2s }")
     Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
@@ -290,7 +328,14 @@ def without_graceful_restart_a_stream_that_ends_takes_all_along_but_a_replay_not
         Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
         wait_for("it is fresh", lambda: show_bgp()["feed_connected"] and stale() == [0, 0])
         former.close()
+
+    def blunder():
+        Z.socket.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        wait_for("the connection is closed", Z.is_closed)
+        assert stale() == [1, 0]
+        again()
     traffic(again)
+    traffic(blunder)
     Z.hang_up()
     goes("10.50.0.9", "no-route")
     assert stale() == [0, 0]
@@ -300,6 +345,7 @@ def without_graceful_restart_a_stream_that_ends_takes_all_along_but_a_replay_not
 
 def what_cannot_be_read_ends_the_connection_and_nothing_else():
     whole = route(NEWROUTE, "10.51.0.0/16", named(21))
+    before = G.cli("status")["fpm"]["unreadable"]
     for wrong in (b"\x02\x01\x00\x10" + bytes(12), b"\x01\x01\x00\x02", b"GET / HTTP/1.1\r\n\r\n", packed(whole[:-4]),
                   packed(whole + b"rest"), packed(b"")):
         Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
@@ -314,7 +360,7 @@ def what_cannot_be_read_ends_the_connection_and_nothing_else():
             assert path("10.51.0.9") == {"no-route"}
         traffic(blunder)
     assert "cannot be read" in open(f"{ground.STATE}/log").read()
-    assert G.cli("status")["fpm"]["unreadable"] == 6
+    assert G.cli("status")["fpm"]["unreadable"] == before + 6
     nothing_left()
 
 
@@ -421,6 +467,7 @@ STORIES = [
     without_a_stream_it_is_said, routes_by_objects_and_without_them, a_route_of_another_kind_takes_the_place,
     each_connection_listens_to_its_own_feed, a_replay_is_marked_and_swept_without_a_gap,
     a_second_zebra_takes_over_without_a_word_of_the_first, a_zebra_that_has_nothing_yet_sweeps_nothing,
+    a_session_that_is_back_says_nothing_of_the_other_ones_routes, a_stream_that_returns_late_has_its_time_all_the_same,
     stale_routes_of_a_stream_that_does_not_return_go_in_time,
     without_graceful_restart_a_stream_that_ends_takes_all_along_but_a_replay_nothing, what_cannot_be_read_ends_the_connection_and_nothing_else,
     nobody_from_elsewhere, a_full_burst_in_pieces, a_link_that_goes_and_returns_is_found_again,

@@ -100,7 +100,7 @@ int learned_drop_stale(struct learned *l, tunnel_mask tunnels)
 {
 	struct dropping d = { l, tunnels };
 
-	return l->stale ? trie_walk(&l->routes, NULL, drop_each, &d) : 0;
+	return l->stale && tunnels ? trie_walk(&l->routes, NULL, drop_each, &d) : 0;
 }
 
 static int count_stale(const struct prefix *p, void *data, void *context)

@@ -18,8 +18,8 @@ int route_feed_open(struct route_feed **out, const char **why);
 void route_feed_close(struct route_feed *f);
 /* Readable when there is something to receive. */
 int route_feed_fd(const struct route_feed *f);
-/* Hands over what waits, at most some thousand messages. -ENOBUFS: messages were lost, and a dump
- * must follow; a callback's non-zero return. */
+/* Hands over what waits, at most some thousand messages. -ENOBUFS: messages were lost (those that
+ * waited, too), and a dump must follow; a callback's non-zero return. */
 int route_feed_receive(struct route_feed *f, route_event_fn fn, void *data);
 /* All nexthop objects. */
 int route_feed_dump_nexthops(struct route_feed *f, route_event_fn fn, void *data);

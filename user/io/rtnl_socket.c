@@ -55,6 +55,17 @@ int rtnl_socket_fd(const struct rtnl_socket *s)
 	return mnl_socket_get_fd(s->events);
 }
 
+/* What waits is older than the dump to come; and until its queue is empty the kernel adds nothing
+ * to it, and says so no second time (netlink_overrun()). */
+static void drain(struct rtnl_socket *s)
+{
+	ssize_t got;
+
+	do
+		got = mnl_socket_recvfrom(s->events, s->buf, sizeof(s->buf));
+	while (got >= 0 || errno == EINTR || errno == ENOBUFS);
+}
+
 int rtnl_socket_receive(struct rtnl_socket *s, rtnl_datagram_fn fn, void *data)
 {
 	int err = 0;
@@ -62,6 +73,10 @@ int rtnl_socket_receive(struct rtnl_socket *s, rtnl_datagram_fn fn, void *data)
 	for (int i = 0; !err && i < AT_A_TIME; i++) {
 		ssize_t got = mnl_socket_recvfrom(s->events, s->buf, sizeof(s->buf));
 
+		if (got < 0 && errno == ENOBUFS) {
+			drain(s);
+			return -ENOBUFS;
+		}
 		if (got < 0 && errno != EINTR)
 			return errno == EAGAIN ? 0 : -errno;
 		if (got > 0)
@@ -77,6 +92,14 @@ struct answer {
 	int error;
 };
 
+/* Not the rest of a dump that was broken off. */
+static bool answers(const struct rtnl_socket *s, size_t len)
+{
+	const struct nlmsghdr *n = (const void *)s->buf;
+
+	return mnl_nlmsg_ok(n, (int)len) && n->nlmsg_seq == s->sequence;
+}
+
 /* What ends a dump, and what spoils it. */
 static void look_for_end(const struct rtnl_socket *s, size_t len, struct answer *a)
 {
@@ -84,8 +107,6 @@ static void look_for_end(const struct rtnl_socket *s, size_t len, struct answer 
 	int left = (int)len;
 
 	for (; mnl_nlmsg_ok(n, left); n = mnl_nlmsg_next(n, &left)) {
-		if (n->nlmsg_seq != s->sequence)
-			continue;
 		a->changed |= n->nlmsg_flags & NLM_F_DUMP_INTR;
 		if (n->nlmsg_type != NLMSG_DONE && n->nlmsg_type != NLMSG_ERROR)
 			continue;
@@ -108,7 +129,7 @@ static int ask(struct rtnl_socket *s, void *request, size_t len, rtnl_datagram_f
 
 		if (got < 0 && errno != EINTR)
 			return -errno;
-		if (got <= 0)
+		if (got <= 0 || !answers(s, (size_t)got))
 			continue;
 		if (!err && fn)
 			err = fn(s->buf, (size_t)got, data);

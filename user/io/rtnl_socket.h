@@ -35,8 +35,8 @@ int rtnl_socket_fd(const struct rtnl_socket *s);
 /* A callback's non-zero return ends the handing over and is returned. */
 typedef int (*rtnl_datagram_fn)(const void *buf, size_t len, void *data);
 
-/* Hands over what waits, at most some hundred datagrams. -ENOBUFS: messages were lost, and a dump
- * must follow. */
+/* Hands over what waits, at most some hundred datagrams. -ENOBUFS: messages were lost, what waited
+ * was thrown away, and a dump must follow. */
 int rtnl_socket_receive(struct rtnl_socket *s, rtnl_datagram_fn fn, void *data);
 /* Asks for a dump, again if changes came in between of it, and hands it over. `request`: a message;
  * its sequence number is set here. */
