@@ -61,7 +61,7 @@ same "-j: the session by tunnel" '{"state":"Established","up_s":12,"received":4,
 ask show advertised --all dc-1
 same "what is to be advertised, beside what is announced" "0  PREFIX        TYPE    FROM        STATE       ANNOUNCED OVER  WHY
 10.1.0.0/16   system  vpc-a       advertised  one, two
-10.60.0.0/16  bgp     dc-2, dc-3  advertised  one
+10.60.0.0/16  bgp     dc-2, dc-3  advertised  one             the routing daemon does not announce it over two
 10.62.0.0/16  static  vpc-a       advertised  -               the routing daemon does not announce it
 10.9.0.0/16   static  -           not         -               what it attracts would be dropped
 10.61.0.0/16  -       -           not         two             none of espalierd's" "$code $err $out"
@@ -69,6 +69,7 @@ ask -j show advertised dc-1
 same "without --all nothing but what is, or is announced" "10.1.0.0/16 10.60.0.0/16 10.62.0.0/16 10.61.0.0/16" \
 	"$(jq -r '.[].prefix' <<<"$out" | paste -sd' ')"
 same "-j: the tunnels" '["one","two"] []' "$(jq -c '.[0].announced' <<<"$out") $(jq -c '.[2].announced' <<<"$out")"
+same "-j: what is missing" '[] ["two"] ["one","two"] []' "$(jq -c '.[].missing' <<<"$out" | paste -sd' ')"
 ESPALIER_VTYSH=$work/nowhere ask show advertised dc-1
 same "without FRR: espalierd's side" "0 10.1.0.0/16 10.60.0.0/16 10.62.0.0/16 1" \
 	"$code $(awk 'NR > 1 { print $1 }' <<<"$out" | paste -sd' ') $(grep -c 'is missing: vtysh cannot be run' <<<"$err")"

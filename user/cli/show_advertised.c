@@ -78,6 +78,40 @@ static int ask_tunnels(const json_t *connection, json_t *list, char why[BESIDE_W
 	return err;
 }
 
+static bool names(const json_t *announced, const char *tunnel)
+{
+	for (size_t i = 0; i < json_array_size(announced); i++)
+		if (!strcmp(json_string_value(json_array_get(announced, i)), tunnel))
+			return true;
+	return false;
+}
+
+/* Tunnels whose session stands, and that do not announce what is to be advertised. */
+static json_t *missing_of(const json_t *item, const json_t *tunnels)
+{
+	json_t *missing = json_array();
+
+	for (size_t i = 0; json_is_true(field(item, "advertised")) && i < json_array_size(tunnels);
+	     i++) {
+		const json_t *tunnel = json_array_get(tunnels, i);
+		const char *state = json_string_value(field(field(tunnel, "session"), "state"));
+
+		if (state && !strcmp(state, "Established") &&
+		    !names(field(item, "announced"), field_string(tunnel, "name")))
+			json_array_append_new(missing, json_string(field_string(tunnel, "name")));
+	}
+	return missing;
+}
+
+static void note_missing(json_t *list, const json_t *tunnels)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (list, i, item)
+		json_object_set_new(item, "missing", missing_of(item, tunnels));
+}
+
 static void set_announced(json_t *list, bool known)
 {
 	json_t *item;
@@ -119,13 +153,27 @@ static bool agreed(const json_t *item)
 	const json_t *announced = field(item, "announced");
 
 	return !json_is_array(announced) ||
-	       json_is_true(field(item, "advertised")) == (json_array_size(announced) > 0);
+	       (json_is_true(field(item, "advertised")) == (json_array_size(announced) > 0) &&
+		!json_array_size(field(item, "missing")));
+}
+
+static void cell_why(struct table *t, const json_t *item)
+{
+	const char *why = json_string_value(field(item, "why"));
+	char buf[FIELD_LIST_STRLEN];
+
+	if (why || agreed(item))
+		table_cell(t, STYLE_DIM, "%s", why ? why : "");
+	else if (json_array_size(field(item, "announced")))
+		table_cell(t, STYLE_DIM, "the routing daemon does not announce it over %s",
+			   field_list(item, "missing", buf));
+	else
+		table_cell(t, STYLE_DIM, "the routing daemon does not announce it");
 }
 
 static void row(struct table *t, const json_t *item)
 {
 	const json_t *from = field(item, "from");
-	const char *why = json_string_value(field(item, "why"));
 	bool advertised = json_is_true(field(item, "advertised"));
 	char buf[FIELD_LIST_STRLEN];
 
@@ -139,10 +187,7 @@ static void row(struct table *t, const json_t *item)
 		   "%s", advertised ? "advertised" : "not");
 	table_cell(t, agreed(item) ? STYLE_PLAIN : STYLE_BAD, "%s",
 		   field_list(item, "announced", buf));
-	table_cell(t, STYLE_DIM, "%s",
-		   why		   ? why
-		   : !agreed(item) ? "the routing daemon does not announce it"
-				   : "");
+	cell_why(t, item);
 }
 
 static int print(const struct cli *cli, const json_t *list)
@@ -189,9 +234,11 @@ int show_advertised_run(const struct cli *cli, const struct command *command, ch
 		code = ask_connection(cli, operands[0], &bgp, &connection);
 	if (!code) {
 		set_announced(list, true);
-		if (ask_tunnels(connection, list, why)) {
+		if (bgp_sessions_add(bgp, why) || ask_tunnels(connection, list, why)) {
 			set_announced(list, false);
 			bgp_complain(why);
+		} else {
+			note_missing(list, field(connection, "tunnels"));
 		}
 		leave_out(list, cli->options & OPTION_ALL);
 		code = print(cli, list);
