@@ -87,6 +87,18 @@ bool bgp_same_source(const struct bgp_source *a, const struct bgp_source *b)
 	return same;
 }
 
+/* Tunnels, by position, whose devices are other ones now: what is stale over them would lead
+ * elsewhere. */
+static tunnel_mask moved(const struct bgp_source *was, const struct bgp_source *is)
+{
+	tunnel_mask mask = 0;
+
+	for (size_t k = 0; k < TUNNELS_PER_CONNECTION; k++)
+		if (*was->devices[k] && strcmp(was->devices[k], is->devices[k]) != 0)
+			mask |= (tunnel_mask)(1u << k);
+	return mask;
+}
+
 static int read_table(struct gateway *g, size_t connection)
 {
 	const struct config_connection *c = &g->config.connections[connection];
@@ -111,8 +123,8 @@ static int read_connection(struct gateway *g, size_t connection)
 
 	if (by_fpm && bgp_same_source(&now, &known->source))
 		return 0;
-	if (!c->bgp.enabled)
-		bgp_drop_stale(g, connection, LEARNED_ALL_TUNNELS);
+	bgp_drop_stale(g, connection,
+		       c->bgp.enabled ? moved(&known->source, &now) : LEARNED_ALL_TUNNELS);
 	err = read_table(g, connection);
 	if (err)
 		return err;

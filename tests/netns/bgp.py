@@ -385,6 +385,28 @@ def what_is_stale_goes_with_its_tunnel():
     goes("10.66.0.1", "no-route")
 
 
+def what_is_stale_never_moves_to_another_tunnel():
+    """Tunnels are known by position: in another order the same position is another tunnel."""
+    bgp("add", "10.66.0.0/16", "dev tun101")
+    bgp("add", "10.67.0.0/16", "dev tun101")
+    goes("10.67.0.1", "one")
+    ZEBRA.restart()
+    bgp("del", "10.66.0.0/16")
+    wait_for("it is stale", lambda: stale() == [1, 0])
+    with open(CONFIG, encoding="ascii") as f:
+        text = f.read()
+    one, two = [line for line in text.splitlines(keepends=True) if "name: one" in line or "name: two" in line]
+    write(CONFIG, text.replace(one, "").replace(two, two + one))
+    G.cli("apply", CONFIG)
+    wait_for("it is gone", lambda: path("10.66.0.1") == {"no-route"} and stale() == [0, 0])
+    assert path("10.67.0.1") == {"one"}
+    apply()
+    bgp("replace", "10.67.0.0/16", "dev tun102")  # by the one that removes it
+    goes("10.67.0.1", "two")
+    bgp("del", "10.67.0.0/16")
+    goes("10.67.0.1", "no-route")
+
+
 def without_graceful_restart_nothing_is_kept():
     apply(graceful="off")
     bgp("add", "10.66.0.0/16", "dev tun101")
@@ -445,6 +467,7 @@ STORIES = [
     a_daemon_that_was_killed_keeps_its_routes_and_so_does_the_next_one_that_sweeps_them,
     what_an_administrator_removes_goes_at_once, a_zebra_that_sweeps_nexthop_objects_alone,
     what_is_stale_goes_when_its_time_is_over, what_is_stale_goes_with_its_tunnel,
+    what_is_stale_never_moves_to_another_tunnel,
     without_graceful_restart_nothing_is_kept,
     a_killed_daemon_finds_the_routes_again_and_loses_no_packet, another_configuration_keeps_what_was_learned,
 ]

@@ -3,6 +3,7 @@
 Routes by FRR's FPM stream, on the ground of gateway.py: a scripted zebra says them as zebra/dplane_fpm_nl.c does. The
 real one: tests/netns/frr.py, where there is one.
 """
+import os
 import signal
 import socket
 import struct
@@ -364,13 +365,17 @@ def what_cannot_be_read_ends_the_connection_and_nothing_else():
     nothing_left()
 
 
-def nobody_from_elsewhere():
+def nobody_from_elsewhere_and_nobody_else_from_here():
     before = G.cli("status")["fpm"]
     intruder = Zebra()
     intruder.dial(source="198.51.100.1")
     wait_for("it is refused", intruder.is_closed)
+    os.setresuid(65534, 65534, 0)  # nobody: connect() gives the socket its owner
+    intruder.dial()
+    os.setresuid(0, 0, 0)
+    wait_for("so is nobody", intruder.is_closed)
     after = G.cli("status")["fpm"]
-    assert after["refused"] == before["refused"] + 1 and after["connections"] == before["connections"]
+    assert after["refused"] == before["refused"] + 2 and after["connections"] == before["connections"]
     assert after["connected"]
     Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
     goes("10.50.0.9", "one")
@@ -470,7 +475,7 @@ STORIES = [
     a_session_that_is_back_says_nothing_of_the_other_ones_routes, a_stream_that_returns_late_has_its_time_all_the_same,
     stale_routes_of_a_stream_that_does_not_return_go_in_time,
     without_graceful_restart_a_stream_that_ends_takes_all_along_but_a_replay_nothing, what_cannot_be_read_ends_the_connection_and_nothing_else,
-    nobody_from_elsewhere, a_full_burst_in_pieces, a_link_that_goes_and_returns_is_found_again,
+    nobody_from_elsewhere_and_nobody_else_from_here, a_full_burst_in_pieces, a_link_that_goes_and_returns_is_found_again,
     a_killed_gateway_goes_on_with_what_the_kernel_has_until_zebra_is_back, the_feed_is_switched_under_traffic,
     a_port_that_is_taken_is_said_and_tried_again,
 ]

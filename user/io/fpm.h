@@ -3,7 +3,8 @@
  * FRR's FPM stream (zebra -M dplane_fpm_nl): routes and nexthop objects of every VRF. zebra dials,
  * and sends everything it has each time; we listen. Decides nothing.
  *
- * Only this host may connect, and one at a time: who comes later is the zebra that runs now. What
+ * Only root, this program's own user and the user `frr` of this host may connect, and one at a time:
+ * who comes later is the zebra that runs now. What
  * cannot be read ends a connection. Descriptors do not block.
  */
 #ifndef ESPALIER_IO_FPM_H
@@ -15,7 +16,7 @@ struct fpm;
 
 struct fpm_counters {
 	uint64_t connections; /* taken */
-	uint64_t refused;     /* from elsewhere */
+	uint64_t refused;     /* from elsewhere, or another user's */
 	uint64_t frames, bytes;
 	uint64_t unreadable; /* connections that ended with what cannot be read */
 };

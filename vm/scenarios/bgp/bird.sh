@@ -78,7 +78,7 @@ bird_dies_and_returns() {
 bird_killed() {
 	under_traffic bird bird_dies_and_returns
 	stream_lost_nothing bird-out
-	stream_holds bird-in '.received > 0'
+	stream_holds bird-in ".received > 0 and .lost <= .overload + $((losses_rate * 2))"
 }
 
 losses_measure_rate
