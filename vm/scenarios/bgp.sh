@@ -41,7 +41,7 @@ nothing_but_esp() {
 	done
 }
 
-[ $# -gt 0 ] || set -- routes rest quota losses bird
+[ $# -gt 0 ] || set -- routes rest quota losses restart storm bird
 bgp_ground_up
 for ns in "${underlays[@]}"; do
 	capture_start "underlay-$ns" "$ns" eth0

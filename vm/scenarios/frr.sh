@@ -16,7 +16,7 @@ frr_up() # NAMESPACE
 		return 1
 	}
 	# watchfrr reads the configuration when all of them have started.
-	wait_for 60 "FRR has its configuration in $1" frr_is_configured "$1"
+	wait_for 120 "FRR has its configuration in $1" frr_is_configured "$1"
 }
 
 frr_is_configured() { in_home "$1" grep -q 'BGP: .* end_config' /run/frr/frr.log; } # NAMESPACE

@@ -16,9 +16,9 @@ flap() {
 	local i began=$SECONDS
 	for ((i = 0; i < storm_flaps; i++)); do
 		announce dc-gateway $(networks 0 1000)
-		wait_for 30 "they come" many
+		wait_for 90 "they come" many
 		withdraw dc-gateway $(networks 0 1000)
-		wait_for 30 "they go" few
+		wait_for 90 "they go" few
 	done
 	say "# $storm_flaps flaps of 1000 prefixes in $((SECONDS - began)) s"
 	announce dc-gateway $(networks 300 330)
