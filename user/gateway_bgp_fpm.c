@@ -95,8 +95,9 @@ static int on_caller(sd_event_source *source, int fd, uint32_t events, void *dat
 	fpm->stream = sd_event_source_unref(fpm->stream);
 	err = fpm_accept(fpm->io);
 	if (err == -EPERM)
-		gateway_log(LOG_WARNING, "a connection to the FPM port was refused: it is from "
-					 "elsewhere, or neither root's nor frr's");
+		gateway_log(LOG_WARNING,
+			    "a connection to the FPM port was refused: it is from elsewhere, or no "
+			    "system account's");
 	if (fpm_stream_fd(fpm->io) < 0)
 		return 0;
 	if (!err) {

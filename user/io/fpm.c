@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
 #include <netinet/in.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,10 @@
 
 #define READ_SIZE 65536
 #define AT_A_TIME 64 /* reads; other events are to have their turn */
+
+/* Debian's SYS_UID_MAX. FRR runs as a system account, which need not be one of our own /etc/passwd:
+ * it may run in a container. */
+#define SYSTEM_UID_MAX 999
 
 struct fpm {
 	int listening, stream;
@@ -152,21 +155,12 @@ static int owner_of(const union socket_address *peer, uid_t *owner)
 	return found ? 0 : -ENOENT;
 }
 
-static bool may_write_routes(uid_t owner)
-{
-	struct passwd entry, *frr = NULL;
-	char buf[4096];
-
-	if (!owner || owner == geteuid())
-		return true;
-	return !getpwnam_r("frr", &entry, buf, sizeof(buf), &frr) && frr && frr->pw_uid == owner;
-}
-
 static bool is_routing_daemon(const union socket_address *peer)
 {
 	uid_t owner;
 
-	return is_local(peer) && !owner_of(peer, &owner) && may_write_routes(owner);
+	return is_local(peer) && !owner_of(peer, &owner) &&
+	       (owner <= SYSTEM_UID_MAX || owner == geteuid());
 }
 
 int fpm_accept(struct fpm *f)

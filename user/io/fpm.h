@@ -3,8 +3,8 @@
  * FRR's FPM stream (zebra -M dplane_fpm_nl): routes and nexthop objects of every VRF. zebra dials,
  * and sends everything it has each time; we listen. Decides nothing.
  *
- * Only root, this program's own user and the user `frr` of this host may connect, and one at a time:
- * who comes later is the zebra that runs now. What
+ * Only root and system accounts of this host may connect, and this program's own user, and one at a
+ * time: who comes later is the zebra that runs now. What
  * cannot be read ends a connection. Descriptors do not block.
  */
 #ifndef ESPALIER_IO_FPM_H
