@@ -19,7 +19,7 @@ bgp_secrets=$ground_state/secrets
 # dc-1 and dc-2 are looked up in wan, vpc in main, lab in lab, which knows dc-2 alone. Timers are slow enough for a loaded
 # emulated processor.
 bgp_yaml() {
-	local timers="{ bfd: { interval: 1s, multiplier: 10 }, graceful_restart: { restart_time: 150s } }"
+	local timers="{ bfd: { interval: 1s, multiplier: 10 }, graceful_restart: { restart_time: 240s } }"
 	cat <<TEXT
 gateway: { secrets: $bgp_secrets }
 transit_router:

@@ -39,7 +39,7 @@ frr_dies_and_returns() {
 	wait_for 60 "the sessions are back" frr_session gateway vrf1001 169.254.10.2
 	wait_for 60 "both of them" frr_session gateway vrf1001 169.254.11.2
 	wait_for 30 "both tunnels carry what both sessions say" both_learned
-	wait_for 240 "what is stale goes in the end" learned_over_is dc-1 10.81.0.0/16 ''
+	wait_for 400 "what is stale goes in the end" learned_over_is dc-1 10.81.0.0/16 ''
 	both_again
 }
 
