@@ -50,6 +50,7 @@ KERNEL = RoutingDaemon()
 NEWROUTE, DELROUTE, NEWNEXTHOP, DELNEXTHOP = 24, 25, 104, 105
 REQUEST, REPLACE, CREATE = 0x1, 0x100, 0x400
 BGP, STATIC = 186, 196
+IP_LOCAL_PORT_RANGE = 51
 
 
 def attribute(kind, data):
@@ -104,11 +105,14 @@ class Zebra:
     def __init__(self):
         self.socket = None
 
-    def dial(self, source=None, port=PORT):
+    def dial(self, source=None, port=PORT, from_port=None):
         self.hang_up()
         self.socket = socket.socket()
         if source:
             self.socket.bind((source, 0))
+        if from_port:  # also one that another connection, to elsewhere, has
+            self.socket.setsockopt(socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE,
+                                   struct.pack("=I", from_port | from_port << 16))
         self.socket.connect(("127.0.0.1", port))
 
     def hang_up(self):
@@ -131,6 +135,15 @@ class Zebra:
     def objects(self):
         """A group before its members, as a hash gives them."""
         self.say(group(20, 21, 22), nexthop(21, "tun101"), nexthop(22, "tun102"), nexthop(23, "eth1"))
+
+
+def dial_as(user, zebra, **how):
+    """socket() gives a socket its owner."""
+    os.setresuid(user, user, 0)
+    try:
+        zebra.dial(**how)
+    finally:
+        os.setresuid(0, 0, 0)
 
 
 def configure(feed="fpm", graceful="{ restart_time: 120s }", port=PORT):
@@ -370,15 +383,26 @@ def nobody_from_elsewhere_and_nobody_else_from_here():
     intruder = Zebra()
     intruder.dial(source="198.51.100.1")
     wait_for("it is refused", intruder.is_closed)
-    os.setresuid(65534, 65534, 0)  # nobody: connect() gives the socket its owner
-    intruder.dial()
-    os.setresuid(0, 0, 0)
+    dial_as(65534, intruder)
     wait_for("so is nobody", intruder.is_closed)
     after = G.cli("status")["fpm"]
     assert after["refused"] == before["refused"] + 2 and after["connections"] == before["connections"]
     assert after["connected"]
     Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
     goes("10.50.0.9", "one")
+    nothing_left()
+
+
+def nobody_from_a_port_that_root_has_a_connection_from():
+    before = G.cli("status")["fpm"]
+    intruder = Zebra()
+    for _ in range(16):  # the kernel lists either of the two first, by where they lead
+        with (socket.create_server(("127.0.0.1", 0)) as elsewhere,
+              socket.create_connection(elsewhere.getsockname()) as roots):
+            dial_as(65534, intruder, from_port=roots.getsockname()[1])
+            wait_for("it is refused", intruder.is_closed)
+    after = G.cli("status")["fpm"]
+    assert after["refused"] == before["refused"] + 16 and after["connections"] == before["connections"]
     nothing_left()
 
 
@@ -475,7 +499,8 @@ STORIES = [
     a_session_that_is_back_says_nothing_of_the_other_ones_routes, a_stream_that_returns_late_has_its_time_all_the_same,
     stale_routes_of_a_stream_that_does_not_return_go_in_time,
     without_graceful_restart_a_stream_that_ends_takes_all_along_but_a_replay_nothing, what_cannot_be_read_ends_the_connection_and_nothing_else,
-    nobody_from_elsewhere_and_nobody_else_from_here, a_full_burst_in_pieces, a_link_that_goes_and_returns_is_found_again,
+    nobody_from_elsewhere_and_nobody_else_from_here, nobody_from_a_port_that_root_has_a_connection_from,
+    a_full_burst_in_pieces, a_link_that_goes_and_returns_is_found_again,
     a_killed_gateway_goes_on_with_what_the_kernel_has_until_zebra_is_back, the_feed_is_switched_under_traffic,
     a_port_that_is_taken_is_said_and_tried_again,
 ]

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "../wire/fpm.h"
 #include "fpm.h"
+#include "socket_owner.h"
 
 #define READ_SIZE 65536
 #define AT_A_TIME 64 /* reads; other events are to have their turn */
@@ -119,47 +118,11 @@ static bool is_local(const union socket_address *a)
 	return a->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
 }
 
-/* As /proc/net/tcp has it: words of the address as this machine reads them. */
-static void to_proc(const union socket_address *a, char out[48])
-{
-	const uint32_t *w =
-		a->any.sa_family == AF_INET ? &a->v4.sin_addr.s_addr : a->v6.sin6_addr.s6_addr32;
-	uint16_t port = ntohs(a->any.sa_family == AF_INET ? a->v4.sin_port : a->v6.sin6_port);
-
-	if (a->any.sa_family == AF_INET)
-		snprintf(out, 48, "%08X:%04X", w[0], port);
-	else
-		snprintf(out, 48, "%08X%08X%08X%08X:%04X", w[0], w[1], w[2], w[3], port);
-}
-
-/* Whose socket is at the other end? Only one that is still connected tells. */
-static int owner_of(const union socket_address *peer, uid_t *owner)
-{
-	FILE *f =
-		fopen(peer->any.sa_family == AF_INET ? "/proc/self/net/tcp" : "/proc/self/net/tcp6",
-		      "re");
-	char line[512], at[48], from[48];
-	bool found = false;
-
-	to_proc(peer, at);
-	while (f && !found && fgets(line, sizeof(line), f)) {
-		unsigned state, uid;
-
-		found = sscanf(line, "%*s %47s %*s %x %*s %*s %*s %u", from, &state, &uid) == 3 &&
-			state == TCP_ESTABLISHED && !strcmp(from, at);
-		if (found)
-			*owner = uid;
-	}
-	if (f)
-		fclose(f);
-	return found ? 0 : -ENOENT;
-}
-
-static bool is_routing_daemon(const union socket_address *peer)
+static bool is_routing_daemon(int fd, const union socket_address *peer)
 {
 	uid_t owner;
 
-	return is_local(peer) && !owner_of(peer, &owner) &&
+	return is_local(peer) && !socket_owner(fd, &owner) &&
 	       (owner <= SYSTEM_UID_MAX || owner == geteuid());
 }
 
@@ -171,7 +134,7 @@ int fpm_accept(struct fpm *f)
 
 	if (fd < 0)
 		return -errno;
-	if (!is_routing_daemon(&from)) {
+	if (!is_routing_daemon(fd, &from)) {
 		f->counters.refused++;
 		close(fd);
 		return -EPERM;

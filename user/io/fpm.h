@@ -4,8 +4,8 @@
  * and sends everything it has each time; we listen. Decides nothing.
  *
  * Only root and system accounts of this host may connect, and this program's own user, and one at a
- * time: who comes later is the zebra that runs now. What
- * cannot be read ends a connection. Descriptors do not block.
+ * time: who comes later is the zebra that runs now. What cannot be read ends a connection.
+ * Descriptors do not block.
  */
 #ifndef ESPALIER_IO_FPM_H
 #define ESPALIER_IO_FPM_H
