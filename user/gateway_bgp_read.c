@@ -123,9 +123,10 @@ static int read_connection(struct gateway *g, size_t connection)
 
 	if (by_fpm && bgp_same_source(&now, &known->source))
 		return 0;
-	bgp_drop_stale(g, connection,
-		       c->bgp.enabled ? moved(&known->source, &now) : LEARNED_ALL_TUNNELS);
-	err = read_table(g, connection);
+	err = bgp_drop_stale(g, connection,
+			     c->bgp.enabled ? moved(&known->source, &now) : LEARNED_ALL_TUNNELS);
+	if (!err)
+		err = read_table(g, connection);
 	if (err)
 		return err;
 	known->source = now;

@@ -123,8 +123,7 @@ void bgp_keep_all(struct gateway *g, size_t connection, uint64_t least_ns)
 		bgp_drop_stale(g, connection, LEARNED_ALL_TUNNELS);
 	if (!c->learned.stale)
 		return;
-	/* restart_time is that of the first loss: who dials without saying anything gains no more.
-	 */
+	/* restart_time counts from the first loss: who dials and says nothing gains no more. */
 	if (begins)
 		begin_staleness(g, connection, true, now + time);
 	else if (c->stale_until_ns < now + least_ns)

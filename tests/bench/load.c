@@ -424,6 +424,7 @@ static void change_beside_decisions(void)
 {
 	double alone[ROUNDS], spinning[ROUNDS], changing[ROUNDS];
 	size_t updates = 0;
+	double seconds = 0;
 
 	pin(pthread_self(), 0);
 	make_probes();
@@ -432,11 +433,12 @@ static void change_beside_decisions(void)
 		alone[i] = round_of(SLEEPS, &updates);
 		spinning[i] = round_of(SPINS, &updates) / alone[i];
 		changing[i] = round_of(CHANGES, &updates) / alone[i];
+		seconds += worker.seconds;
 	}
 	result.alone = median_of(alone);
 	result.spinning = median_of(spinning);
 	result.ratio = median_of(changing);
-	result.updates = (double)updates / (ROUNDS * ROUND_S);
+	result.updates = (double)updates / seconds;
 }
 
 /* ---- telling ---- */

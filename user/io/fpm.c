@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "../wire/fpm.h"
 #include "fpm.h"
@@ -22,12 +20,6 @@ struct fpm {
 	size_t have; /* bytes in buf: at most a frame that is not complete, and one read */
 	char buf[FPM_FRAME_MAX + READ_SIZE];
 	char frame[FPM_FRAME_MAX] __attribute__((aligned(4))); /* as netlink wants it */
-};
-
-union socket_address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
 };
 
 static socklen_t to_socket(const struct address *a, uint16_t port, union socket_address *out)

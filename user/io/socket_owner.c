@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
@@ -16,13 +14,7 @@ struct diag {
 	struct inet_diag_req_v2 request;
 };
 
-union end {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-static void name_end(const union end *e, __be16 *port, __be32 address[4])
+static void name_end(const union socket_address *e, __be16 *port, __be32 address[4])
 {
 	if (e->any.sa_family == AF_INET) {
 		*port = e->v4.sin_port;
@@ -36,7 +28,7 @@ static void name_end(const union end *e, __be16 *port, __be32 address[4])
 /* By both ends: one port may serve connections to several places, of several users. */
 static int name_peer(int fd, struct diag *d)
 {
-	union end ours = { 0 }, theirs = { 0 };
+	union socket_address ours = { 0 }, theirs = { 0 };
 	socklen_t our_len = sizeof(ours), their_len = sizeof(theirs);
 	struct inet_diag_sockid *id = &d->request.id;
 

@@ -4,7 +4,15 @@
 #ifndef ESPALIER_IO_SOCKET_OWNER_H
 #define ESPALIER_IO_SOCKET_OWNER_H
 
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/types.h>
+
+union socket_address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
 
 /* `fd`: our end. 0; -ENOENT: the other end is not of this network namespace, or not connected any
  * more; or another -errno. */

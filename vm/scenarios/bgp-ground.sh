@@ -286,12 +286,12 @@ under_traffic() # NAME CHECK…
 	say "#   to vpc: $(jq -c '{sent, lost, overload, longest_gap_ms}' "$ground_output/stream-$name-in.json")"
 }
 
-# A claim whose streams do not outlive it.
+# A claim whose streams, and what is watched beside them, do not outlive it.
 loss() # DESCRIPTION CHECK…
 {
 	local file
 	claim "$@"
-	for file in "$ground_state"/process.stream-*; do
+	for file in "$ground_state"/process.stream-* "$ground_state"/process.*-routes-*; do
 		[ ! -e "$file" ] || process_stop "${file##*/process.}" KILL || true
 	done
 }
