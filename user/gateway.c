@@ -22,10 +22,8 @@
 #include "gateway_neighbours.h"
 #include "gateway_stats.h"
 
-#define SLOW_PATH_MS	5  /* changes of routes come in bursts, too */
-#define SLOW_PATH_PAUSE 4  /* times what the last run took, where that is longer */
-#define LINK_SETTLE_MS	50 /* links and addresses change in bursts */
-#define NS_PER_MS	1000000ull
+#define LINK_SETTLE_MS 50 /* links and addresses change in bursts */
+#define NS_PER_MS      1000000ull
 
 /* ---- telling ---- */
 
@@ -289,9 +287,7 @@ void gateway_request_update(struct gateway *g, uint64_t delay_ns)
 
 void gateway_request_slow_path(struct gateway *g)
 {
-	uint64_t pause = SLOW_PATH_PAUSE * g->kernel->took_ns, least = SLOW_PATH_MS * NS_PER_MS;
-
-	gateway_request_update(g, pause > least ? pause : least);
+	gateway_request_update(g, slow_path_pause(g->kernel->took_ns));
 }
 
 static int on_update(sd_event_source *source, uint64_t usec, void *data)

@@ -341,12 +341,23 @@ static void what_cannot_be_followed_is_followed_wrongly(void **state)
 	story_free(s);
 }
 
+/* A stopped process, a lock that was waited for: nothing is to wait four times that long. */
+static void a_slow_run_does_not_put_off_the_next_one_for_long(void **state)
+{
+	(void)state;
+	assert_int_equal(slow_path_pause(0), 5000000);
+	assert_int_equal(slow_path_pause(10000000), 40000000);
+	assert_int_equal(slow_path_pause(3923000000), 2000000000);
+	assert_int_equal(slow_path_pause(UINT64_MAX), 2000000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_kernel_ends_elsewhere_than_the_plan),
 		cmocka_unit_test(the_kernel_is_told_of_what_did_not_change),
 		cmocka_unit_test(what_cannot_be_followed_is_followed_wrongly),
+		cmocka_unit_test(a_slow_run_does_not_put_off_the_next_one_for_long),
 	};
 
 	return cmocka_run_group_tests_name("slow_path", tests, NULL, NULL);

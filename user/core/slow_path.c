@@ -7,6 +7,10 @@
 #include "host_build.h"
 #include "slow_path_internal.h"
 
+#define LEAST_PAUSE_NS 5000000ull
+#define MOST_PAUSE_NS  2000000000ull
+#define PAUSE_TIMES    4u
+
 /* Instead of an answer: the kernel has nothing. */
 static const struct fib_answer nothing = { .kind = FIB_NONE };
 char slow_path_was_there, slow_path_was_not;
@@ -380,4 +384,13 @@ bool slow_path_changed(struct slow_path *s, struct host_facts *facts,
 	if (!s->sweeping)
 		begin_sweep(s);
 	return true;
+}
+
+uint64_t slow_path_pause(uint64_t took_ns)
+{
+	if (took_ns > MOST_PAUSE_NS / PAUSE_TIMES)
+		return MOST_PAUSE_NS;
+	if (took_ns < LEAST_PAUSE_NS / PAUSE_TIMES)
+		return LEAST_PAUSE_NS;
+	return PAUSE_TIMES * took_ns;
 }

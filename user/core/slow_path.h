@@ -104,4 +104,12 @@ bool slow_path_any(const struct slow_path *s);
 int slow_path_take(struct slow_path *s, size_t most, struct slow_path_slice *out);
 void slow_path_slice_free(struct slow_path_slice *slice);
 
+/*
+ * How long, in ns, to wait for more before the kernel is told, when telling it took `took_ns` the
+ * last time: changes come in bursts, and what hears of them is to have most of the time. Never more
+ * than 2 s: the last time may have been spent waiting for the kernel's lock, or by a stopped
+ * process.
+ */
+uint64_t slow_path_pause(uint64_t took_ns);
+
 #endif
