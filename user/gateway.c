@@ -257,6 +257,7 @@ int gateway_update(struct gateway *g)
 	draining_configure(g);
 	err = g->decided && g->recovered ? follow_change(g) : decide_anew(g);
 	bgp_drop_fallen(g);
+	bgp_remember_later(g);
 	words_await(g);
 	draining_follow(g);
 	draining_alarm(g);
@@ -515,6 +516,8 @@ static int start(struct gateway *g)
 	}
 	/* Which tunnels are up, and what BGP gives, must be known before any route is touched. */
 	if (!err)
+		bgp_recall(g);
+	if (!err)
 		err = bgp_configure(g);
 	if (!err)
 		err = tunnels_resync(g, NULL);
@@ -558,6 +561,7 @@ static void teardown(struct gateway *g)
 	host_teardown(g->host);
 	for (size_t i = 0; i < host_error_count(g->host); i++)
 		gateway_log(LOG_ERR, "%s", host_error(g->host, i));
+	bgp_forget(g->options->runtime_dir);
 }
 
 static void close_all(struct gateway *g)
@@ -621,10 +625,12 @@ static int serve(struct gateway *g)
 	announce(g);
 	err = sd_event_loop(g->event);
 	sd_notify(0, "STOPPING=1");
-	if (g->options->teardown)
+	if (g->options->teardown) {
 		teardown(g);
-	else
-		gateway_log(LOG_INFO, "stopped; packets are forwarded by the last state");
+		return err;
+	}
+	bgp_remember(g);
+	gateway_log(LOG_INFO, "stopped; packets are forwarded by the last state");
 	return err;
 }
 

@@ -149,6 +149,7 @@ static int on_feed(sd_event_source *source, int fd, uint32_t events, void *data)
 		bgp_request_reread(g, 0);
 	}
 	bgp_request_settling(g);
+	bgp_remember_later(g);
 	if (was_stale != bgp_any_stale(g))
 		gateway_request_slow_path(g);
 	return 0;
@@ -268,9 +269,12 @@ int bgp_add_events(struct gateway *g)
 	if (err >= 0)
 		err = add_timer(g, &g->bgp->expire, bgp_on_expire);
 	if (err >= 0)
+		err = add_timer(g, &g->bgp->remember, bgp_on_remember);
+	if (err >= 0)
 		err = gateway_add_io(g, route_feed_fd(g->bgp->feed), on_feed,
 				     SD_EVENT_PRIORITY_NORMAL);
 	bgp_await_expiry(g);
+	bgp_remember_later(g);
 	return err < 0 ? err : 0;
 }
 
@@ -283,6 +287,7 @@ void bgp_close(struct gateway *g)
 	sd_event_source_unref(g->bgp->settle);
 	sd_event_source_unref(g->bgp->reread);
 	sd_event_source_unref(g->bgp->expire);
+	sd_event_source_unref(g->bgp->remember);
 	bgp_fpm_close(g);
 	route_feed_close(g->bgp->feed);
 	nexthops_free(&g->bgp->nexthops);

@@ -19,6 +19,15 @@ int bgp_add_events(struct gateway *g);
 /* By connection of `c`: what it has learned until now. The array is the caller's, what it points to
  * is not. NULL: no memory. */
 struct learned **bgp_bind(struct gateway *g, const struct config *c);
+/* What a former espalierd knew and the kernel does not: who writes routes, and what is stale. Once,
+ * before bgp_configure(). Whatever is wrong with it is logged. */
+void bgp_recall(struct gateway *g);
+/* Writes it down for the next one, now; on failure, which is logged, the former state stays. */
+void bgp_remember(struct gateway *g);
+/* Does so soon, if anything of it changed. */
+void bgp_remember_later(struct gateway *g);
+/* There is to be no next one. 0 or -errno. */
+int bgp_forget(const char *runtime_dir);
 /* The running configuration is another one, or the first: its quotas hold, its tables are read if
  * they are not the same as before. To be called before routes are decided on. 0 or -errno. */
 int bgp_configure(struct gateway *g);

@@ -78,6 +78,7 @@ static int on_stream(sd_event_source *source, int fd, uint32_t events, void *dat
 		end_stream(g, err);
 	bgp_arm(g, g->bgp->fpm.quiet, quiet_ns(g));
 	bgp_request_settling(g);
+	bgp_remember_later(g);
 	if (err || was_stale != bgp_any_stale(g))
 		gateway_request_slow_path(g);
 	return 0;

@@ -2,7 +2,8 @@
 /*
  * What the files of gateway_bgp.h share: gateway_bgp.c binds them together, gateway_bgp_follow.c
  * takes in what the feeds say, gateway_bgp_read.c reads the kernel's tables, gateway_bgp_stale.c
- * keeps what outlives its feed, gateway_bgp_fpm.c is the other feed.
+ * keeps what outlives its feed, gateway_bgp_memory.c what the next espalierd must know,
+ * gateway_bgp_fpm.c is the other feed.
  */
 #ifndef ESPALIER_GATEWAY_BGP_INTERNAL_H
 #define ESPALIER_GATEWAY_BGP_INTERNAL_H
@@ -28,6 +29,12 @@ struct bgp_source {
 	char devices[TUNNELS_PER_CONNECTION][DEVICE_NAME_LEN]; /* tunnels by position */
 };
 
+/* As of the last writing of what the next espalierd must know. */
+struct bgp_remembered {
+	uint32_t writer;
+	uint64_t stale_changes, until_ns;
+};
+
 /* What a connection of this name has learned. */
 struct bgp_connection {
 	struct bgp_connection *next;
@@ -36,6 +43,7 @@ struct bgp_connection {
 	struct bgp_source source; /* of what was learned */
 	struct hold hold;	  /* who writes to its kernel table */
 	uint64_t stale_until_ns;  /* while learned.stale */
+	struct bgp_remembered remembered;
 	/* The latest route over each tunnel in the FPM stream that runs; 0: none yet. */
 	uint64_t heard_ns[TUNNELS_PER_CONNECTION];
 };
@@ -55,10 +63,10 @@ struct bgp {
 	struct route_feed *feed;
 	struct nexthops nexthops; /* the kernel's */
 	struct bgp_connection *connections;
-	sd_event_source *settle, *reread, *expire;
+	sd_event_source *settle, *reread, *expire, *remember;
 	uint32_t *devices; /* of tunnels, by place, as of the last reading; 0: not there, or down */
 	size_t places;
-	uint64_t read_at_ns, read_took_ns;
+	uint64_t read_at_ns, read_took_ns, remember_took_ns;
 	bool aliased; /* some route has another one beside it, with the same key */
 	/* The last answer to whether a writer lives, for the many removals of one sweep. */
 	struct {
@@ -101,6 +109,10 @@ bool bgp_same_source(const struct bgp_source *a, const struct bgp_source *b);
 void bgp_request_reread(struct gateway *g, uint64_t delay_ns);
 
 /* gateway_bgp_stale.c */
+/* For how long a connection's routes are kept without their feed, in ns; 0: not at all. */
+uint64_t bgp_stale_time(const struct gateway *g, size_t connection);
+/* Something of it is stale now (`first`: nothing was before), and kept until then, monotonic. */
+void bgp_begin_staleness(struct gateway *g, size_t connection, bool first, uint64_t until_ns);
 /* Is anything stale? When that changes, alarms do. */
 bool bgp_any_stale(const struct gateway *g);
 /* A removal of a kernel route: true: it is kept for now. */
@@ -115,6 +127,10 @@ int bgp_drop_stale(struct gateway *g, size_t connection, tunnel_mask tunnels);
 void bgp_await_expiry(struct gateway *g);
 /* An sd_event_time_handler_t: they go. */
 int bgp_on_expire(sd_event_source *source, uint64_t usec, void *gateway);
+
+/* gateway_bgp_memory.c */
+/* An sd_event_time_handler_t: does so. */
+int bgp_on_remember(sd_event_source *source, uint64_t usec, void *gateway);
 
 /* gateway_bgp_fpm.c */
 /* Listens where the configuration says, if any connection wants it. What hinders it is an alarm,

@@ -6,8 +6,7 @@
 
 #define ASKED_NS (50 * NS_PER_MS) /* less than a routing daemon takes to start anew */
 
-/* For how long at most; 0: not at all. */
-static uint64_t stale_time(const struct gateway *g, size_t connection)
+uint64_t bgp_stale_time(const struct gateway *g, size_t connection)
 {
 	const struct config_graceful_restart *r =
 		&g->config.connections[connection].bgp.graceful_restart;
@@ -35,8 +34,7 @@ bool bgp_any_stale(const struct gateway *g)
 	return false;
 }
 
-/* Something is stale now. */
-static void begin_staleness(struct gateway *g, size_t connection, bool first, uint64_t until)
+void bgp_begin_staleness(struct gateway *g, size_t connection, bool first, uint64_t until)
 {
 	if (first)
 		say_kept(g, connection, until);
@@ -74,12 +72,12 @@ bool bgp_keep_removed(struct gateway *g, size_t connection, const struct route_e
 		return true;
 	if (by_administrator(g, c, writer, e->writer))
 		return false;
-	if (!hold_keeps(&c->hold, writer, e->writer, gateway_now(g), stale_time(g, connection),
+	if (!hold_keeps(&c->hold, writer, e->writer, gateway_now(g), bgp_stale_time(g, connection),
 			&until))
 		return false;
 	learned_keep(&c->learned, &e->prefix, e->metric);
 	if (c->learned.stale)
-		begin_staleness(g, connection, first, until);
+		bgp_begin_staleness(g, connection, first, until);
 	return c->learned.stale;
 }
 
@@ -93,11 +91,12 @@ void bgp_keep_nexthop(struct gateway *g, size_t connection, uint32_t id, uint32_
 
 	if (by_administrator(g, c, 0, remover))
 		return;
-	if (!hold_keeps(&c->hold, 0, remover, gateway_now(g), stale_time(g, connection), &until))
+	if (!hold_keeps(&c->hold, 0, remover, gateway_now(g), bgp_stale_time(g, connection),
+			&until))
 		return;
 	learned_keep_nexthop(&c->learned, id, remover);
 	if (c->learned.stale != stale)
-		begin_staleness(g, connection, !stale, until);
+		bgp_begin_staleness(g, connection, !stale, until);
 }
 
 static bool any_heard(const struct bgp_connection *c)
@@ -111,7 +110,7 @@ static bool any_heard(const struct bgp_connection *c)
 void bgp_keep_all(struct gateway *g, size_t connection, uint64_t least_ns)
 {
 	struct bgp_connection *c = bgp_connection_at(g, connection);
-	uint64_t time = stale_time(g, connection);
+	uint64_t time = bgp_stale_time(g, connection);
 	uint64_t now = bgp_monotonic();
 	bool begins = !c->learned.stale || any_heard(c);
 
@@ -125,9 +124,9 @@ void bgp_keep_all(struct gateway *g, size_t connection, uint64_t least_ns)
 		return;
 	/* restart_time counts from the first loss: who dials and says nothing gains no more. */
 	if (begins)
-		begin_staleness(g, connection, true, now + time);
+		bgp_begin_staleness(g, connection, true, now + time);
 	else if (c->stale_until_ns < now + least_ns)
-		begin_staleness(g, connection, false, now + least_ns);
+		bgp_begin_staleness(g, connection, false, now + least_ns);
 }
 
 int bgp_drop_stale(struct gateway *g, size_t connection, tunnel_mask tunnels)

@@ -3,8 +3,11 @@
 What the kernel's tables say of BGP, on the ground of gateway.py: routes are put there as a routing daemon would put
 them, and the question is always where a packet goes then. Real FRR and BIRD: the vm tier.
 """
+import os
 import signal
+import subprocess
 import sys
+import time
 
 import gateway as ground
 from gateway import CONFIG, HOST, Gateway, alarms, frame, flow, hop, inside_tunnels, run, wait_for, write
@@ -36,6 +39,7 @@ connections:
     tunnels:
       - { name: three, if_id: 103, device: tun103, local_address: 198.51.100.1, remote_address: 203.0.113.12 }
 """
+MEMORY = "/run/espalier/bgp.json"
 G = None
 ZEBRA = RoutingDaemon()
 
@@ -407,6 +411,114 @@ def what_is_stale_never_moves_to_another_tunnel():
     goes("10.67.0.1", "no-route")
 
 
+def restart_controller(sig=signal.SIGKILL, meanwhile=lambda: None):
+    """What it has written down by then is what the next one knows."""
+    time.sleep(0.5)
+    G.stop(sig)
+    meanwhile()
+    G.start()
+
+
+def make_stale(*prefixes):
+    for prefix in prefixes:
+        bgp("add", prefix, "dev tun101")
+    wait_for("they are there", lambda: counts()[0][0] == len(prefixes))
+    ZEBRA.restart()
+    for prefix in prefixes:
+        bgp("del", prefix)
+    wait_for("they are stale", lambda: stale() == [len(prefixes), 0])
+
+
+def a_controller_that_restarts_knows_whose_routes_they_are():
+    """The routing daemon writes nothing between its restart and ours."""
+    apply(graceful="{ restart_time: 3s }")
+    bgp("add", "10.66.0.0/16", "dev tun101")
+    goes("10.66.0.1", "one")
+    restart_controller()
+    goes("10.66.0.1", "one")
+    ZEBRA.restart()
+    bgp("del", "10.66.0.0/16")
+    wait_for("it is stale", lambda: stale() == [1, 0])
+    assert path("10.66.0.1") == {"one"}
+    bgp("add", "10.66.0.0/16", "dev tun101")
+    wait_for("it is fresh", lambda: stale() == [0, 0])
+    restart_controller(meanwhile=lambda: time.sleep(3))
+    bgp("del", "10.66.0.0/16")  # by the hand that brought it, as nobody else can have
+    goes("10.66.0.1", "no-route")
+    assert stale() == [0, 0]
+    apply()
+
+
+def both_daemons_restart_and_the_next_zebra_sweeps():
+    bgp("add", "10.66.0.0/16", "dev tun101")
+    goes("10.66.0.1", "one")
+    restart_controller(meanwhile=ZEBRA.restart)
+    goes("10.66.0.1", "one")
+    bgp("del", "10.66.0.0/16")
+    wait_for("it is stale", lambda: stale() == [1, 0])
+    assert path("10.66.0.1") == {"one"}
+    bgp("add", "10.66.0.0/16", "dev tun101")
+    wait_for("it is fresh", lambda: stale() == [0, 0])
+    bgp("del", "10.66.0.0/16")
+    goes("10.66.0.1", "no-route")
+
+
+def what_is_stale_outlives_the_controller():
+    for sig in (signal.SIGTERM, signal.SIGKILL):
+        make_stale("10.66.0.0/16", "fd00:66::/48")
+        until = show_bgp()["stale_for_s"]
+        assert traffic(lambda sig=sig: restart_controller(sig), "10.66.0.1") > 20
+        assert stale() == [2, 0] and path("10.66.0.1") == path("fd00:66::1", source="fd00:1::2") == {"one"}
+        assert 0 < show_bgp()["stale_for_s"] <= until
+        assert "stale" in said()
+        bgp("add", "10.66.0.0/16", "dev tun101")
+        bgp("add", "fd00:66::/48", "dev tun101")
+        wait_for("all are fresh", lambda: stale() == [0, 0])
+        bgp("del", "10.66.0.0/16")
+        bgp("del", "fd00:66::/48")
+        goes("10.66.0.1", "no-route")
+        restart_controller()
+        assert stale() == [0, 0] and path("10.66.0.1") == {"no-route"}
+
+
+def what_became_of_stale_routes_while_the_controller_was_away():
+    make_stale("10.66.0.0/16", "10.67.0.0/16", "10.68.0.0/16")
+    restart_controller(meanwhile=lambda: bgp("add", "10.67.0.0/16", "dev tun102"))
+    assert stale() == [2, 0] and path("10.66.0.1") == {"one"} and path("10.67.0.1") == {"two"}
+    restart_controller(meanwhile=lambda: G.offline_down(1))
+    goes("10.66.0.1", "no-route")
+    assert stale() == [0, 0] and path("10.67.0.1") == {"two"}
+    G.up(1)
+    bgp("replace", "10.67.0.0/16", "dev tun101")  # by the one that removes it
+    bgp("del", "10.67.0.0/16")
+    goes("10.67.0.1", "no-route")
+    apply(graceful="{ restart_time: 3s }")
+    make_stale("10.66.0.0/16")
+    restart_controller(meanwhile=lambda: time.sleep(3))
+    assert stale() == [0, 0] and path("10.66.0.1") == {"no-route"}
+    make_stale("10.66.0.0/16")
+    restart_controller()
+    wait_for("its time is over", lambda: stale() == [0, 0])
+    goes("10.66.0.1", "no-route")
+    apply()
+
+
+def what_the_former_controller_wrote_makes_no_sense():
+    for nonsense in ("", "{", '{"version": 2, "connections": {}}', '{"version": 1, "connections": []}',
+                     '{"version": 1, "connections": {"dc-1": {"writer": "x", "until_ns": 99999999999999999, "stale": '
+                     '[{"metric": 20, "devices": ["tun101"], "prefixes": "10.66.0.0/16 10.66.0.0/99"}, 7]}}}'):
+        bgp("add", "10.69.0.0/16", "dev tun101")
+        goes("10.69.0.1", "one")
+        restart_controller(meanwhile=lambda text=nonsense: write(MEMORY, text))
+        goes("10.69.0.1", "one")
+        with open(f"{ground.STATE}/log", encoding="utf-8") as f:
+            assert f.read().count(f"{MEMORY} cannot be used") >= 1
+        bgp("replace", "10.69.0.0/16", "dev tun101")
+        bgp("del", "10.69.0.0/16")
+        goes("10.69.0.1", "no-route")
+    G.cli("apply", CONFIG)
+
+
 def without_graceful_restart_nothing_is_kept():
     apply(graceful="off")
     bgp("add", "10.66.0.0/16", "dev tun101")
@@ -452,6 +564,13 @@ def messages_that_were_lost_are_made_up_for_by_reading_anew():
     wait_for("all are gone", lambda: counts() == [(0, 0), (0, 0)])
 
 
+def a_cleanup_forgets_who_wrote():
+    assert os.path.exists(MEMORY)
+    G.stop()
+    subprocess.run(G.command("--cleanup"), check=True, stdout=G.log, stderr=G.log)
+    assert not os.path.exists(MEMORY)
+
+
 STORIES = [
     a_route_of_the_daemon_reaches_the_trie_and_the_packet_the_tunnel,
     two_hops_are_two_tunnels_and_a_replaced_route_is_what_it_is_now,
@@ -468,8 +587,12 @@ STORIES = [
     what_an_administrator_removes_goes_at_once, a_zebra_that_sweeps_nexthop_objects_alone,
     what_is_stale_goes_when_its_time_is_over, what_is_stale_goes_with_its_tunnel,
     what_is_stale_never_moves_to_another_tunnel,
+    a_controller_that_restarts_knows_whose_routes_they_are, both_daemons_restart_and_the_next_zebra_sweeps,
+    what_is_stale_outlives_the_controller, what_became_of_stale_routes_while_the_controller_was_away,
+    what_the_former_controller_wrote_makes_no_sense,
     without_graceful_restart_nothing_is_kept,
     a_killed_daemon_finds_the_routes_again_and_loses_no_packet, another_configuration_keeps_what_was_learned,
+    a_cleanup_forgets_who_wrote,
 ]
 
 

@@ -94,12 +94,57 @@ static void without_graceful_restart_something_is_held(void **state)
 	assert_false(hold_keeps(&h, OLD, NEW, 10, 0, &until));
 }
 
+/* A former espalierd's knowledge. */
+static void a_writer_that_lives_is_forgotten(void **state)
+{
+	struct hold h = { OLD, 0, 0 };
+	uint64_t until;
+
+	(void)state;
+	hold_resume(&h, true, 500);
+	assert_false(hold_keeps(&h, 0, OLD, 600, TIME, &until)); /* a session went down */
+	assert_true(hold_keeps(&h, 0, NEW, 1000, TIME, &until));
+	assert_int_equal(until, 1120);
+}
+
+/* Whether the next one started before or after espalierd is not known: the time counts from when
+ * the old one was missed. */
+static void what_a_dead_writer_left_is_kept_without_end(void **state)
+{
+	struct hold read = { OLD, 0, 0 }, brought;
+	uint64_t until;
+
+	(void)state;
+	hold_resume(&read, false, 500);
+	brought = read;
+	assert_true(hold_keeps(&read, 0, NEW, 510, TIME, &until));
+	assert_int_equal(until, 620);
+	hold_written(&brought, NEW, 510);
+	assert_true(hold_keeps(&brought, 0, NEW, 520, TIME, &until));
+	assert_int_equal(until, 620);
+	assert_false(hold_keeps(&brought, NEW, NEW, 520, TIME, &until));
+	assert_false(hold_keeps(&brought, 0, NEW, 620, TIME, &until));
+}
+
+static void nobody_was_known_and_somebody_is(void **state)
+{
+	struct hold h = { 0 };
+	uint64_t until;
+
+	(void)state;
+	hold_resume(&h, false, 500);
+	assert_false(hold_keeps(&h, 0, NEW, 510, TIME, &until));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_story),
 		cmocka_unit_test(an_unknown_remover_is_held_against_the_daemon),
 		cmocka_unit_test(without_graceful_restart_something_is_held),
+		cmocka_unit_test(a_writer_that_lives_is_forgotten),
+		cmocka_unit_test(what_a_dead_writer_left_is_kept_without_end),
+		cmocka_unit_test(nobody_was_known_and_somebody_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

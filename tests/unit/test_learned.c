@@ -323,6 +323,56 @@ static void a_kept_route_that_goes_after_all_stays_in_the_count(void **state)
 	assert_int_equal(0, account.stale);
 }
 
+struct listed {
+	size_t count;
+	uint32_t metric;
+	tunnel_mask tunnels;
+};
+
+static int list(const struct prefix *p, uint32_t metric, tunnel_mask tunnels, void *context)
+{
+	struct listed *l = context;
+
+	(void)p;
+	*l = (struct listed){ l->count + 1, metric, tunnels };
+	return 0;
+}
+
+/* Whoever writes down what is stale is to see every change of it, and no other one. */
+static void what_is_stale_changes_in_secret(void **state)
+{
+	struct learned_offer worse = { .metric = 32, .tunnels = 2 };
+	struct prefix one = numbered(1), two = numbered(2);
+	struct listed listed = { 0 };
+	uint64_t before;
+
+	(void)state;
+	offer(1, 3);
+	offer(2, 3);
+	assert_int_equal(0, learned_offer(&account, &one, &worse));
+	settle();
+	assert_int_equal(0, account.stale_changes);
+	learned_keep(&account, &one, 32); /* not the first of its prefix */
+	before = account.stale_changes;
+	assert_int_not_equal(0, before);
+	learned_keep(&account, &one, 32);
+	offer(2, 1);
+	settle();
+	assert_int_equal(before, account.stale_changes);
+	assert_int_equal(0, learned_each_stale(&account, list, &listed));
+	assert_true(listed.count == 1 && listed.metric == 32 && listed.tunnels == 2);
+
+	learned_keep(&account, &two, 20);
+	offer(1, 3); /* of the other metric */
+	assert_int_equal(2, account.stale);
+	before = account.stale_changes;
+	assert_int_equal(0, learned_drop_stale(&account, 1)); /* two's only tunnel */
+	assert_int_not_equal(before, account.stale_changes);
+	listed.count = 0;
+	assert_int_equal(0, learned_each_stale(&account, list, &listed));
+	assert_true(listed.count == 1 && listed.metric == 32);
+}
+
 /* ---- beside a naive account ---- */
 
 struct naive {
@@ -429,6 +479,7 @@ int main(void)
 		story(smaller_quotas_take_back_and_larger_ones_give),
 		story(a_caller_that_fails_is_told_the_rest_the_next_time),
 		story(a_daemon_that_restarts_takes_its_routes_along),
+		story(what_is_stale_changes_in_secret),
 		story(a_stale_route_follows_an_object_of_the_next_daemon),
 		story(a_reading_forgets_who_brought_a_route),
 		story(a_kept_route_that_goes_after_all_stays_in_the_count),

@@ -5,8 +5,19 @@ void hold_written(struct hold *h, uint32_t writer, uint64_t now_ns)
 {
 	if (!writer || writer == h->writer)
 		return;
-	h->former = h->writer;
+	if (h->writer) {
+		h->former = h->writer;
+		h->since_ns = now_ns;
+	}
 	h->writer = writer;
+}
+
+void hold_resume(struct hold *h, bool writer_lives, uint64_t now_ns)
+{
+	if (!h->writer || writer_lives)
+		return;
+	h->former = h->writer;
+	h->writer = 0;
 	h->since_ns = now_ns;
 }
 

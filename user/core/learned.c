@@ -95,6 +95,7 @@ static void hang_in(struct offer **first, struct offer *o)
 
 void learned_set_stale(struct learned *l, struct offer *o, bool stale)
 {
+	l->stale_changes += stale != o->stale;
 	l->stale += stale;
 	l->stale -= o->stale;
 	o->stale = stale;

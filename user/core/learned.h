@@ -50,6 +50,7 @@ struct learned {
 	struct learned_limits limits;
 	struct learned_counts counts; /* as of the last settling */
 	size_t stale;		      /* routes that are stale */
+	uint64_t stale_changes;	      /* goes up when it is other ones, or over other tunnels */
 	uint64_t named[4];	      /* bits of the nexthop objects that routes may name, by id */
 	uint8_t generation;	      /* of the reading that goes on, or of the last one */
 	bool limits_changed, shrunk;
@@ -89,6 +90,12 @@ void learned_keep_nexthop(struct learned *l, uint32_t nexthop, uint32_t remover)
 void learned_keep_all(struct learned *l);
 /* What is stale does not lead over these tunnels any more. 0 or -ENOMEM: the rest stays. */
 int learned_drop_stale(struct learned *l, tunnel_mask tunnels);
+/* Each that is stale, in the order of prefixes. A callback's non-zero value ends it and is
+ * returned.
+ */
+typedef int (*learned_stale_fn)(const struct prefix *p, uint32_t metric, tunnel_mask tunnels,
+				void *context);
+int learned_each_stale(const struct learned *l, learned_stale_fn fn, void *context);
 /* By tunnel: pairs that are stale, of those that are offered. */
 void learned_count_stale(const struct learned *l, size_t by_tunnel[TUNNELS_PER_CONNECTION]);
 

@@ -90,6 +90,7 @@ static int drop_each(const struct prefix *p, void *data, void *context)
 		if (learned_note(l, p))
 			return -ENOMEM;
 		o->is.tunnels &= (tunnel_mask)~d->tunnels;
+		l->stale_changes++;
 		if (!o->is.tunnels)
 			learned_leave(l, (struct offer **)trie_insert(&l->routes, p), o);
 	}
@@ -101,6 +102,29 @@ int learned_drop_stale(struct learned *l, tunnel_mask tunnels)
 	struct dropping d = { l, tunnels };
 
 	return l->stale && tunnels ? trie_walk(&l->routes, NULL, drop_each, &d) : 0;
+}
+
+struct asking {
+	learned_stale_fn fn;
+	void *context;
+};
+
+static int ask_stale(const struct prefix *p, void *data, void *context)
+{
+	const struct asking *a = context;
+	int value = 0;
+
+	for (const struct offer *o = data; !value && o; o = o->next)
+		if (o->stale)
+			value = a->fn(p, o->is.metric, o->is.tunnels, a->context);
+	return value;
+}
+
+int learned_each_stale(const struct learned *l, learned_stale_fn fn, void *context)
+{
+	struct asking a = { fn, context };
+
+	return l->stale ? trie_walk(&l->routes, NULL, ask_stale, &a) : 0;
 }
 
 static int count_stale(const struct prefix *p, void *data, void *context)
