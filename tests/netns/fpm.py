@@ -3,6 +3,7 @@
 Routes by FRR's FPM stream, on the ground of gateway.py: a scripted zebra says them as zebra/dplane_fpm_nl.c does. The
 real one: tests/netns/frr.py, where there is one.
 """
+import json
 import os
 import signal
 import socket
@@ -10,15 +11,17 @@ import struct
 import sys
 import time
 
+from scapy.all import Ether, ICMP, IP, IPOption_Router_Alert, Raw, UDP
+
 import gateway as ground
-from gateway import CONFIG, Gateway, alarms, inside_tunnels, run, wait_for, write
+from gateway import CONFIG, HOST, Gateway, alarms, frame, hop, inside_tunnels, run, wait_for, write
 from routing import RoutingDaemon, by_tunnel, goes, offered, path, show_bgp, stale, traffic
 
 YAML = """
-gateway: { limits: none, fpm: { port: %(port)s, quiet: 2s } }
+gateway: { limits: none, on_no_route: %(no_route)s, fpm: { port: %(port)s, quiet: 2s } }
 transit_router:
   tables:
-    main: { learn: [vpc-a, dc-1, dc-2] }
+    main: { learn: [%(learn)s], slow_path: %(slow_path)s }
 attachments:
   vpc-a: { type: vpc, device: eth1, cidrs: [10.1.0.0/24, "fd00:1::/64"], association: main }
   dc-1:  { type: vpn, connection: dc-1, association: main }
@@ -146,8 +149,10 @@ def dial_as(user, zebra, **how):
         os.setresuid(0, 0, 0)
 
 
-def configure(feed="fpm", graceful="{ restart_time: 120s }", port=PORT):
-    write(CONFIG, YAML % {"feed": feed, "graceful": graceful, "port": port})
+def configure(feed="fpm", graceful="{ restart_time: 120s }", port=PORT, slow_path="full", learn="vpc-a, dc-1, dc-2",
+              no_route="drop"):
+    write(CONFIG, YAML % {"feed": feed, "graceful": graceful, "port": port, "slow_path": slow_path, "learn": learn,
+                          "no_route": no_route})
 
 
 def apply(**what):
@@ -457,6 +462,83 @@ def a_killed_gateway_goes_on_with_what_the_kernel_has_until_zebra_is_back():
     nothing_left()
 
 
+def kernel_copy():
+    """The TR table in the kernel: where each prefix leads."""
+    return {r["dst"]: {h["dev"] for h in r.get("nexthops", [r]) if "dev" in h} or r["type"]
+            for r in json.loads(run("ip -j -4 route show table 2000"))}
+
+
+def with_options(destination, counted="ip-options"):
+    """Where a packet comes out that the programs hand up for its IP options, or drop: all places that there are."""
+    before = G.count(counted)
+    G.drain()
+    packet = IP(bytes(IP(src=HOST, dst=destination, ttl=64, options=[IPOption_Router_Alert()]) / UDP() / Raw(b"o")))
+    G.vpc.send(frame(packet))
+    wait_for(f"{destination} is counted as {counted}", lambda: G.count(counted) == before + 1)
+    places = {**{name: (wire, hop(packet)) for name, wire in G.tun.items()}, "underlay": (G.far, None)}
+    found = set()
+    for name, (wire, want) in places.items():
+        while (got := wire.receive(0.3)) is not None:
+            if not ground.is_chatter(got, wire.is_tun):
+                assert got == want, f"{name}: {got.hex()}"
+                found.add(name)
+    return found
+
+
+def answered(packet):
+    """The kernel's ICMP error to the VPC."""
+    G.drain()
+    G.vpc.send(frame(packet))
+    answer = Ether(G.vpc.receive())
+    assert answer[IP].src == "10.1.0.1" and answer[IP].dst == HOST, answer.summary()
+    return answer[ICMP]
+
+
+def with_a_summary_the_kernel_has_one_default_for_all_that_came():
+    prefixes = [f"10.{64 + n // 256}.{n % 256}.0/24" for n in range(1000)]
+    Z.objects()
+    Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)), route(NEWROUTE, "10.51.0.0/16", named(22)),
+          *[route(NEWROUTE, p, named(20)) for p in prefixes])
+    goes("10.51.0.9", "two")
+    wait_for("the kernel has all of them", lambda: {"10.50.0.0/16", "10.51.0.0/16", *prefixes} <= set(kernel_copy()))
+    traffic(lambda: apply(slow_path="summary", learn="vpc-a, dc-1"))
+    wait_for("the kernel has a summary", lambda: kernel_copy() == {
+        "default": {"tun101", "tun102"}, "10.1.0.0/24": {"eth1"}})
+    assert path("10.50.0.9") == {"one"} and path("10.51.0.9") == {"two"} and path("10.64.3.1") == {"one", "two"}
+    G.cli("audit")
+
+    for destination in ("10.50.0.9", "10.51.0.9", "10.64.3.1"):
+        came = with_options(destination)
+        assert len(came) == 1 and came < {"tun101", "tun102"}, (destination, came)
+    assert with_options("10.99.0.9", "no-route") == set()  # though the kernel's default would take it
+    apply(slow_path="summary", learn="vpc-a, dc-1", no_route="pass")
+    came = with_options("10.99.0.9", "no-route-pass")
+    assert len(came) == 1 and came < {"tun101", "tun102"}, came  # here it does
+    apply(slow_path="summary", learn="vpc-a, dc-1")
+    spent = answered(IP(bytes(IP(src=HOST, dst="10.51.0.9", ttl=1) / UDP(sport=1, dport=2) / Raw(b"x"))))
+    assert spent.type == 11
+    large = answered(IP(bytes(IP(src=HOST, dst="10.51.0.9", flags="DF") / UDP(sport=1, dport=2) / Raw(bytes(1450)))))
+    assert large.type == 3 and large.code == 4 and large.nexthopmtu == 1400
+
+    Z.say(route(DELROUTE, "10.51.0.0/16"), route(NEWROUTE, "10.52.0.0/16", named(22)))
+    goes("10.52.0.9", "two")
+    goes("10.51.0.9", "no-route")
+    assert kernel_copy() == {"default": {"tun101", "tun102"}, "10.1.0.0/24": {"eth1"}}
+    G.down(1)
+    wait_for("the default follows", lambda: kernel_copy()["default"] == {"tun102"})
+    assert with_options("10.52.0.9") == {"tun102"}
+    G.down(2)
+    goes("10.52.0.9", "no-route")
+    assert with_options("10.52.0.9", "no-route") == set()
+    assert kernel_copy()["default"] == {"tun101", "tun102"}  # where it ends, and not in the underlay
+    G.up(1)
+    G.up(2)
+    goes("10.52.0.9", "two")
+    apply()
+    wait_for("the kernel has every route again", lambda: "10.52.0.0/16" in kernel_copy())
+    nothing_left()
+
+
 def the_feed_is_switched_under_traffic():
     Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
     KERNEL.do("route add 10.50.0.0/16 dev tun101 table 1001 proto bgp metric 20")
@@ -501,7 +583,8 @@ STORIES = [
     without_graceful_restart_a_stream_that_ends_takes_all_along_but_a_replay_nothing, what_cannot_be_read_ends_the_connection_and_nothing_else,
     nobody_from_elsewhere_and_nobody_else_from_here, nobody_from_a_port_that_root_has_a_connection_from,
     a_full_burst_in_pieces, a_link_that_goes_and_returns_is_found_again,
-    a_killed_gateway_goes_on_with_what_the_kernel_has_until_zebra_is_back, the_feed_is_switched_under_traffic,
+    a_killed_gateway_goes_on_with_what_the_kernel_has_until_zebra_is_back,
+    with_a_summary_the_kernel_has_one_default_for_all_that_came, the_feed_is_switched_under_traffic,
     a_port_that_is_taken_is_said_and_tried_again,
 ]
 
