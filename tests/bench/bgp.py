@@ -10,6 +10,7 @@ virtual machines, in a chroot with network namespaces of their own. One tunnel, 
   kernel     FRR alone: until the kernel's table has every prefix. What the rest is to be compared with.
   rtnetlink  espalierd follows the kernel's table: until the kernel's has, and until the trie has.
   fpm        espalierd is fed by FRR's FPM stream.
+  summary    The same with `slow_path: summary`: the kernel's copy of the TR table is one default.
   churn      1,000 updates/s for CHURN seconds, beside the full table: how late a prefix is in the trie, asked each second,
              and whether everything is as it must be afterwards (`espalier audit`).
 
@@ -17,7 +18,8 @@ The clock starts when the session is established. The trie has every prefix when
 are and 1,000 of them, spread over the table, are found in the map; the audit afterwards looks at all of them. Those 1,000
 lie in no other prefix: one that leads where the shorter one leads has no entry of its own.
 
-Environment: BUILD, ROUTES=FILE (tests/bench/table.py), COUNT (a sample of so many prefixes), CHURN, FEEDS.
+Environment: BUILD, ROUTES=FILE (tests/bench/table.py), COUNT (a sample of so many prefixes), CHURN, FEEDS
+(those of the rows above that are wanted, `kernel,rtnetlink,fpm` by default).
 """
 import ctypes
 import fcntl
@@ -46,7 +48,7 @@ WORK = "/run/bench-bgp"
 ROOT = f"{WORK}/root"
 PINS = "/sys/fs/bpf/espalier"
 SOCKET, REPLAY, CONFIG, LOG = (f"{WORK}/{name}" for name in ("control.sock", "xfrm.sock", "espalier.yaml", "espalierd.log"))
-TABLE = 1001
+TABLE, COPY = 1001, 2000  # the connection's kernel table, and the kernel's copy of the TR table
 PROBES = 1000
 NAME_TABLE = 0  # enum name_kind
 
@@ -261,11 +263,11 @@ def bgp_routes():
     return len(run("ip", "route", "show", "table", str(TABLE), "proto", "bgp", check=False).splitlines())
 
 
-def kernel_routes():
-    """Prefixes in the connection's kernel table, as the kernel itself counts them."""
+def kernel_routes(number=TABLE):
+    """Prefixes in a kernel table, by default the connection's, as the kernel itself counts them."""
     with open("/proc/self/net/fib_triestat") as f:
         text = f.read()
-    found = re.search(rf"^Id {TABLE}:.*?Prefixes:\s+(\d+)", text, re.M | re.S)
+    found = re.search(rf"^Id {number}:.*?Prefixes:\s+(\d+)", text, re.M | re.S)
     return int(found.group(1)) if found else 0
 
 
@@ -368,7 +370,8 @@ class Daemon:
 
 def configure(feed):
     with open(CONFIG, "w") as f:
-        f.write(YAML.format(feed=", feed: fpm" if feed == "fpm" else "", table=""))
+        f.write(YAML.format(feed=", feed: fpm" if feed in ("fpm", "summary") else "",
+                            table=", slow_path: summary" if feed == "summary" else ""))
 
 
 def outermost(prefixes):
@@ -416,6 +419,7 @@ def measure_feed(feed, speaker, prefixes):
            "bytes_per_route": round((used - before) / len(prefixes))}
     daemon.audit()
     row["settled_s"] = round(daemon.settled() - began, 1)
+    row["copy"] = kernel_routes(COPY)
     print(f"{feed}: {row}", file=sys.stderr)
     if CHURN:
         row["churn"] = churn(daemon, speaker, len(prefixes))
@@ -474,10 +478,11 @@ def report(result):
     h = result["host"]
     print(f"\n{result['routes']} IPv4 prefixes from BIRD {h['bird']} through FRR {h['frr']}; kernel {h['kernel']}, {h['cpus']} CPUs, "
           f"load {h['load']}\n")
-    print(f"{'':12}{'kernel, s':>12}{'trie, s':>12}{'RSS, MiB':>12}{'bytes/route':>13}")
+    print(f"{'':12}{'kernel, s':>12}{'trie, s':>12}{'RSS, MiB':>12}{'bytes/route':>13}{'kernel copy':>13}")
     for name, row in result["feeds"].items():
         print(f"{name:12}{row.get('kernel_s') or '-':>12}{row.get('trie_s', '-'):>12}"
-              f"{round(row['rss'] / 2**20) if 'rss' in row else '-':>12}{row.get('bytes_per_route', '-'):>13}")
+              f"{round(row['rss'] / 2**20) if 'rss' in row else '-':>12}{row.get('bytes_per_route', '-'):>13}"
+              f"{row.get('copy', '-'):>13}")
     for name, row in result["feeds"].items():
         if "churn" in row:
             c = row["churn"]
