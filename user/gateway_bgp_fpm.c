@@ -13,6 +13,8 @@
 #include <syslog.h>
 #include "gateway_bgp_internal.h"
 
+#define REFUSED_EVERY_NS (60 * NS_PER_S)
+
 static bool by_fpm(const struct gateway *g, size_t connection)
 {
 	const struct config_bgp *bgp = &g->config.connections[connection].bgp;
@@ -84,6 +86,21 @@ static int on_stream(sd_event_source *source, int fd, uint32_t events, void *dat
 	return 0;
 }
 
+/* Whoever is refused may try all the time: one message a minute, the counter has all. */
+static void tell_refusal(struct gateway *g)
+{
+	struct bgp_fpm *fpm = &g->bgp->fpm;
+	uint64_t now = gateway_now(g);
+
+	if (fpm->refused_told_ns && now - fpm->refused_told_ns < REFUSED_EVERY_NS)
+		return;
+	fpm->refused_told_ns = now;
+	gateway_log(LOG_WARNING,
+		    "a connection to the FPM port was refused: it is from elsewhere, or no system "
+		    "account's (refused so far: %llu)",
+		    (unsigned long long)fpm_counters(fpm->io)->refused);
+}
+
 static int on_caller(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct gateway *g = data;
@@ -96,9 +113,7 @@ static int on_caller(sd_event_source *source, int fd, uint32_t events, void *dat
 	fpm->stream = sd_event_source_unref(fpm->stream);
 	err = fpm_accept(fpm->io);
 	if (err == -EPERM)
-		gateway_log(LOG_WARNING,
-			    "a connection to the FPM port was refused: it is from elsewhere, or no "
-			    "system account's");
+		tell_refusal(g);
 	if (fpm_stream_fd(fpm->io) < 0)
 		return 0;
 	if (!err) {

@@ -56,6 +56,7 @@ struct bgp_fpm {
 	int error;		  /* why it does not listen, though it should: -errno */
 	struct nexthops nexthops; /* zebra's, which need not be the kernel's */
 	bool inline_hops;	  /* some route names devices, not objects */
+	uint64_t refused_told_ns; /* when a refusal was last logged; 0: never */
 	sd_event_source *listening, *stream, *quiet;
 };
 

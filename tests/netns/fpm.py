@@ -408,6 +408,7 @@ def nobody_from_a_port_that_root_has_a_connection_from():
             wait_for("it is refused", intruder.is_closed)
     after = G.cli("status")["fpm"]
     assert after["refused"] == before["refused"] + 16 and after["connections"] == before["connections"]
+    assert open(f"{ground.STATE}/log").read().count("to the FPM port was refused") == 1  # a minute, whoever tries
     nothing_left()
 
 
