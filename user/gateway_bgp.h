@@ -46,6 +46,8 @@ uint64_t bgp_stale_until(const struct gateway *g, size_t connection);
 /* Is FRR's FPM stream there, which connections with `feed: fpm` hang on? */
 struct fpm_counters;
 bool bgp_fpm_connected(const struct gateway *g);
+/* Why the account whose connections are taken is not known: -errno, or 0. */
+int bgp_fpm_account_error(const struct gateway *g);
 /* Since it listens, or NULL: it does not. */
 const struct fpm_counters *bgp_fpm_counters(const struct gateway *g);
 /* gateway_quota.c: says what is wrong with the feeds, how much of the quotas is used where that is

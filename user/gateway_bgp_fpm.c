@@ -12,6 +12,7 @@
 #include <string.h>
 #include <syslog.h>
 #include "gateway_bgp_internal.h"
+#include "io/account.h"
 
 #define REFUSED_EVERY_NS (60 * NS_PER_S)
 
@@ -90,15 +91,25 @@ static int on_stream(sd_event_source *source, int fd, uint32_t events, void *dat
 static void tell_refusal(struct gateway *g)
 {
 	struct bgp_fpm *fpm = &g->bgp->fpm;
+	const struct fpm_counters *c = fpm_counters(fpm->io);
 	uint64_t now = gateway_now(g);
 
 	if (fpm->refused_told_ns && now - fpm->refused_told_ns < REFUSED_EVERY_NS)
 		return;
 	fpm->refused_told_ns = now;
-	gateway_log(LOG_WARNING,
-		    "a connection to the FPM port was refused: it is from elsewhere, or no system "
-		    "account's (refused so far: %llu)",
-		    (unsigned long long)fpm_counters(fpm->io)->refused);
+	if (c->refused_user == FPM_NO_USER)
+		gateway_log(
+			LOG_WARNING,
+			"a connection to the FPM port was refused: it is from elsewhere, or gone "
+			"(refused so far: %llu)",
+			(unsigned long long)c->refused);
+	else
+		gateway_log(
+			LOG_WARNING,
+			"a connection to the FPM port was refused: it is user id %u's, and only "
+			"root's and %s's are taken; if that is zebra's account, write it as "
+			"`user` of `fpm` (refused so far: %llu)",
+			c->refused_user, fpm->account, (unsigned long long)c->refused);
 }
 
 static int on_caller(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -183,7 +194,7 @@ static void listen_for(struct gateway *g, const struct address *address, uint16_
 	struct bgp_fpm *fpm = &g->bgp->fpm;
 	const char *why = "no memory";
 	char text[PREFIX_STRLEN];
-	int err = fpm_open(address, port, &fpm->io, &why);
+	int err = fpm_open(address, port, fpm->user, &fpm->io, &why);
 
 	if (!err) {
 		fpm->address = *address;
@@ -215,14 +226,35 @@ const struct fpm_counters *bgp_fpm_counters(const struct gateway *g)
 	return g->bgp->fpm.io ? fpm_counters(g->bgp->fpm.io) : NULL;
 }
 
+/* An account that was found is not looked up again: name services that fail later, or are slow,
+ * end no stream. Is it another user than before? */
+static bool find_user(struct bgp_fpm *fpm, const char *account)
+{
+	uid_t before = fpm->user;
+
+	if (!fpm->account_error && !strcmp(account, fpm->account))
+		return false;
+	fpm->user = 0;
+	fpm->account_error = account_find(account, &fpm->user);
+	snprintf(fpm->account, sizeof(fpm->account), "%s", account);
+	return fpm->user != before;
+}
+
+int bgp_fpm_account_error(const struct gateway *g)
+{
+	return g->bgp->fpm.account_error;
+}
+
 void bgp_fpm_configure(struct gateway *g)
 {
 	const struct config_fpm *wanted = &g->config.gateway.fpm;
 	struct address address = config_fpm_address(wanted);
 	struct bgp_fpm *fpm = &g->bgp->fpm;
 	bool wants = config_has_fpm(&g->config);
+	bool other = wants && find_user(fpm, config_fpm_user(wanted));
 
-	if (fpm->io && wants && address_equal(&address, &fpm->address) && wanted->port == fpm->port)
+	if (fpm->io && wants && !other && address_equal(&address, &fpm->address) &&
+	    wanted->port == fpm->port)
 		return;
 	if (fpm->io) {
 		keep_everything(g, BGP_REPLAY_NS);

@@ -53,10 +53,13 @@ struct bgp_fpm {
 	struct fpm *io;
 	struct address address; /* where it listens */
 	uint16_t port;
-	int error;		  /* why it does not listen, though it should: -errno */
-	struct nexthops nexthops; /* zebra's, which need not be the kernel's */
-	bool inline_hops;	  /* some route names devices, not objects */
-	uint64_t refused_told_ns; /* when a refusal was last logged; 0: never */
+	char account[ACCOUNT_MAX_LEN + 1]; /* whose connections are taken, beside root's … */
+	uid_t user;			   /* … and its user id; 0: there is no such account */
+	int account_error;		   /* why it is not known: -errno */
+	int error;			   /* why it does not listen, though it should: -errno */
+	struct nexthops nexthops;	   /* zebra's, which need not be the kernel's */
+	bool inline_hops;		   /* some route names devices, not objects */
+	uint64_t refused_told_ns;	   /* when a refusal was last logged; 0: never */
 	sd_event_source *listening, *stream, *quiet;
 };
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What is said about BGP routes: their quotas [S43 S44 D4], and their feeds. */
+#include <errno.h>
+#include <string.h>
 #include "gateway_bgp.h"
 
 #define HEADROOM_LOW  80u /* percent in use */
@@ -53,6 +55,29 @@ static void alarm_refused(struct gateway *g, size_t connection)
 		      name, text, name);
 }
 
+/* Without the default's account it is FRR that is not there, not a word in the file that is wrong.
+ */
+static void alarm_fpm_user(struct gateway *g)
+{
+	const char *user = g->config.gateway.fpm.user;
+	int err = bgp_fpm_account_error(g);
+
+	if (!user || !err || !config_has_fpm(&g->config))
+		return;
+	if (err == -ENOENT)
+		gateway_alarm(g,
+			      "fpm: user '%s' is not an account of this host, only root's "
+			      "connections are taken; create it, or write the account that zebra "
+			      "runs as: `ps -C zebra -o user=` tells",
+			      user);
+	else
+		gateway_alarm(
+			g,
+			"fpm: user '%s' cannot be looked up (%s), only root's connections are "
+			"taken; write its user id, which needs no name service",
+			user, strerror(-err));
+}
+
 /* While its routes are only kept, or gone. */
 static void alarm_fpm(struct gateway *g)
 {
@@ -65,8 +90,9 @@ static void alarm_fpm(struct gateway *g)
 	if (bgp_fpm_counters(g))
 		gateway_alarm(g,
 			      "FRR's FPM stream is not there, BGP routes by it are only kept; "
-			      "zebra needs `-M dplane_fpm_nl` and `fpm address %s port %u`",
-			      address_format(&address, text), fpm->port);
+			      "zebra needs `-M dplane_fpm_nl` and `fpm address %s port %u`, and to "
+			      "run as %s or root",
+			      address_format(&address, text), fpm->port, config_fpm_user(fpm));
 	else
 		gateway_alarm(g,
 			      "cannot listen for FRR's FPM stream at %s port %u, BGP routes by it "
@@ -95,6 +121,8 @@ void quota_raise_alarms(struct gateway *g)
 			alarm_stale(g, i);
 		}
 	}
-	if (g->bgp)
+	if (g->bgp) {
 		alarm_fpm(g);
+		alarm_fpm_user(g);
+	}
 }

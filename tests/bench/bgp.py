@@ -53,7 +53,7 @@ PROBES = 1000
 NAME_TABLE = 0  # enum name_kind
 
 YAML = """
-gateway: {{ limits: none, audit: off }}
+gateway: {{ limits: none, audit: off{fpm} }}
 transit_router:
   tables:
     main: {{ learn: [vpc-a, dc-1]{table} }}
@@ -369,8 +369,10 @@ class Daemon:
 # ---- the measurements ----------------------------------------------------------------------------------------------
 
 def configure(feed):
+    by_fpm = feed in ("fpm", "summary")
+    user = run(*chrooted("id", "-u", "frr")).strip()  # this host need not have FRR
     with open(CONFIG, "w") as f:
-        f.write(YAML.format(feed=", feed: fpm" if feed in ("fpm", "summary") else "",
+        f.write(YAML.format(feed=", feed: fpm" if by_fpm else "", fpm=f", fpm: {{ user: {user} }}" if by_fpm else "",
                             table=", slow_path: summary" if feed == "summary" else ""))
 
 

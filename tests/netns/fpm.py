@@ -18,7 +18,7 @@ from gateway import CONFIG, HOST, Gateway, alarms, frame, hop, inside_tunnels, r
 from routing import RoutingDaemon, by_tunnel, goes, offered, path, show_bgp, stale, traffic
 
 YAML = """
-gateway: { limits: none, on_no_route: %(no_route)s, fpm: { port: %(port)s, quiet: 2s } }
+gateway: { limits: none, on_no_route: %(no_route)s, fpm: { port: %(port)s, quiet: 2s%(user)s } }
 transit_router:
   tables:
     main: { learn: [%(learn)s], slow_path: %(slow_path)s }
@@ -150,9 +150,9 @@ def dial_as(user, zebra, **how):
 
 
 def configure(feed="fpm", graceful="{ restart_time: 120s }", port=PORT, slow_path="full", learn="vpc-a, dc-1, dc-2",
-              no_route="drop"):
+              no_route="drop", user=None):
     write(CONFIG, YAML % {"feed": feed, "graceful": graceful, "port": port, "slow_path": slow_path, "learn": learn,
-                          "no_route": no_route})
+                          "no_route": no_route, "user": f", user: {user}" if user else ""})
 
 
 def apply(**what):
@@ -383,6 +383,89 @@ def what_cannot_be_read_ends_the_connection_and_nothing_else():
     nothing_left()
 
 
+def taken_from(user):
+    """A connection of this user's, which is taken."""
+    before = G.cli("status")["fpm"]["connections"]
+    caller = Zebra()
+    dial_as(user, caller)
+    wait_for(f"user id {user}'s is taken", lambda: G.cli("status")["fpm"]["connections"] == before + 1)
+    assert not caller.is_closed()
+    return caller
+
+
+def refused_from(user):
+    before = G.cli("status")["fpm"]
+    caller = Zebra()
+    dial_as(user, caller)
+    wait_for(f"user id {user}'s is refused", caller.is_closed)
+    after = G.cli("status")["fpm"]
+    assert after["refused"] == before["refused"] + 1 and after["connections"] == before["connections"]
+
+
+class Accounts:
+    """Accounts that this host has not, for the programs of this test alone."""
+
+    def __init__(self, **accounts):
+        self.path = f"{ground.STATE}/passwd"
+        with open("/etc/passwd") as f:
+            write(self.path, f.read() + "".join(
+                f"{name}:x:{number}:{number}::/nonexistent:/usr/sbin/nologin\n" for name, number in accounts.items()))
+        os.chmod(self.path, 0o644)
+
+    def __enter__(self):
+        run(["mount", "--bind", self.path, "/etc/passwd"])
+
+    def __exit__(self, *why):
+        run(["umount", "/etc/passwd"])
+
+
+def no_other_account_than_zebras():
+    for system_account in (1, 33, 998):
+        refused_from(system_account)
+    assert "it is user id 1's, and only root's and frr's are taken" in open(f"{ground.STATE}/log").read()
+    with Accounts(frr=4242):
+        G.cli("audit")  # FRR was installed meanwhile
+        dialled = taken_from(4242)
+        refused_from(33)
+        dialled.hang_up()
+    nothing_left()
+
+
+def the_account_that_is_configured_instead():
+    with Accounts(frr=4242, routing=4243):
+        for user, number in (("www-data", 33), ("33", 33), ("4244", 4244), ("routing", 4243)):
+            apply(user=user)
+            dialled = taken_from(number)
+            dialled.objects()
+            dialled.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
+            goes("10.50.0.9", "one")
+            refused_from(4242)
+            taken_from(0).hang_up()
+            dialled = taken_from(number)
+            apply()
+            wait_for("its connection ends with its permission", dialled.is_closed)
+            refused_from(number)
+            taken_from(4242).hang_up()
+    nothing_left()
+
+
+def an_account_that_is_not_there_is_said_and_looked_for_again():
+    def said():
+        return any("user 'routing' is not an account of this host" in a for a in alarms())
+    apply(user="routing")
+    wait_for("an alarm", said)
+    refused_from(4243)
+    taken_from(0).hang_up()
+    with Accounts(routing=4243):
+        G.cli("audit")
+        wait_for("no alarm", lambda: not said())
+        dialled = taken_from(4243)
+    G.cli("audit")  # what was found stays
+    assert not dialled.is_closed() and not said()
+    apply()
+    nothing_left()
+
+
 def nobody_from_elsewhere_and_nobody_else_from_here():
     before = G.cli("status")["fpm"]
     intruder = Zebra()
@@ -582,6 +665,8 @@ STORIES = [
     a_session_that_is_back_says_nothing_of_the_other_ones_routes, a_stream_that_returns_late_has_its_time_all_the_same,
     stale_routes_of_a_stream_that_does_not_return_go_in_time,
     without_graceful_restart_a_stream_that_ends_takes_all_along_but_a_replay_nothing, what_cannot_be_read_ends_the_connection_and_nothing_else,
+    no_other_account_than_zebras, the_account_that_is_configured_instead,
+    an_account_that_is_not_there_is_said_and_looked_for_again,
     nobody_from_elsewhere_and_nobody_else_from_here, nobody_from_a_port_that_root_has_a_connection_from,
     a_full_burst_in_pieces, a_link_that_goes_and_returns_is_found_again,
     a_killed_gateway_goes_on_with_what_the_kernel_has_until_zebra_is_back,

@@ -24,6 +24,7 @@ from gateway import BUILD, CONFIG, STATE, Gateway, flow, inside_tunnels, run, wa
 from routing import by_tunnel, offered, path, show_bgp, stale
 
 YAML = """
+gateway: { fpm: { user: %(user)s } }
 transit_router:
   tables:
     main: { learn: [vpc-a, dc-1, dc-2], transit: %(transit)s, routes: [{ destination: 10.9.0.0/16, blackhole: true }] }
@@ -181,7 +182,8 @@ class Frr:
 
 
 def configure(feed="fpm", transit="true", synchronize="true"):
-    write(CONFIG, YAML % {"feed": feed, "transit": transit, "synchronize": synchronize})
+    user = run(["chroot", ROOT, "id", "-u", "frr"]).strip()  # this host need not have FRR
+    write(CONFIG, YAML % {"feed": feed, "transit": transit, "synchronize": synchronize, "user": user})
 
 
 def apply(**what):

@@ -348,6 +348,7 @@ static void a_plan_leaves_out_a_setting(void **state)
 		{ "stale_time: 1s", "stale_time: 2s", "stale_time 1 -> 2" },
 		{ "feed: fpm, ", "", "feed fpm -> kernel" },
 		{ "port: 2621, ", "", "fpm port 2621 -> 2620" },
+		{ "user: zebra, ", "", "fpm user zebra -> frr" },
 		{ "graceful_restart: { restart_time: 4095s, stale_time: 1s }",
 		  "graceful_restart: off", "graceful_restart true -> false" },
 		{ "bfd: { interval: 50ms, multiplier: 5 }", "bfd: off", "bfd true -> false" },

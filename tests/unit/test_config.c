@@ -114,6 +114,7 @@ static void a_default_is_not_what_the_manual_says(void **state)
 	assert_int_equal(c->gateway.damping.max_ms, 300000);
 	assert_int_equal(c->gateway.audit_s, 30);
 	assert_int_equal(c->gateway.fpm.port, 2620);
+	assert_string_equal(config_fpm_user(&c->gateway.fpm), "frr");
 	assert_int_equal(c->gateway.fpm.quiet_s, 5);
 	assert_int_equal(c->gateway.return_idle_ms, 0);
 	assert_int_equal(c->gateway.return_within_ms, 300000);
@@ -169,6 +170,7 @@ static void check_router(const struct config *c)
 	assert_int_equal(c->gateway.audit_s, 60);
 	assert_address(&c->gateway.fpm.address, "::1");
 	assert_int_equal(c->gateway.fpm.port, 2621);
+	assert_string_equal(config_fpm_user(&c->gateway.fpm), "zebra");
 	assert_int_equal(c->gateway.fpm.quiet_s, 7);
 	assert_int_equal(c->gateway.return_idle_ms, 1500);
 	assert_int_equal(c->gateway.return_within_ms, 600000);

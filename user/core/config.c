@@ -128,6 +128,7 @@ void config_free(struct config *c)
 		free(c->gateway.underlays[i].name);
 	free(c->gateway.underlays);
 	free(c->gateway.secrets);
+	free(c->gateway.fpm.user);
 	free(c->file);
 	*c = (struct config){ 0 };
 }

@@ -16,6 +16,7 @@
 #define TUNNELS_PER_CONNECTION 2
 #define VLANS_PER_ATTACHMENT   2
 #define NAME_MAX_LEN	       47 /* of tables, attachments, gateways, connections, tunnels */
+#define ACCOUNT_MAX_LEN	       32 /* useradd(8) */
 #define DEVICE_NAME_MAX	       15 /* IFNAMSIZ - 1 */
 #define CPUS_PER_DEVICE	       64 /* that its packets are spread over */
 #define CPU_NUMBER_MAX	       1023
@@ -41,6 +42,7 @@
 #define DEFAULT_STALE_S		   360u
 #define DEFAULT_FPM_PORT	   2620u /* what zebra dials */
 #define DEFAULT_FPM_QUIET_S	   5u
+#define DEFAULT_FPM_USER	   "frr" /* whom zebra runs as in Debian */
 #define DEFAULT_SECRETS		   "/etc/espalier/secrets"
 #define FIRST_KERNEL_TABLE	   1001u /* of the first connection; the next ones follow */
 
@@ -249,6 +251,8 @@ struct config_fpm {
 	struct address address; /* loopback; family 0: 127.0.0.1, see config_fpm_address() */
 	struct mark address_mark;
 	uint32_t port;
+	char *user; /* an account, by name or number; NULL: see config_fpm_user() */
+	struct mark user_mark;
 	uint32_t quiet_s; /* without a route: a replay is complete */
 };
 
@@ -338,6 +342,10 @@ const char *connection_vrf_name(const struct config_connection *c, char buf[16])
  * VBR or a table has a prefix of it. */
 unsigned config_bgp_families(const struct config *c, const struct config_bgp *bgp);
 struct address config_fpm_address(const struct config_fpm *fpm);
+/* The account whose connections are taken, beside root's. */
+const char *config_fpm_user(const struct config_fpm *fpm);
+/* The user id that `account` is, UINT32_MAX for one that does not fit. False: a name. */
+bool account_number(const char *account, uint32_t *out);
 const char *bgp_feed_name(enum bgp_feed f);
 /* Does any connection take its routes from FPM? */
 bool config_has_fpm(const struct config *c);

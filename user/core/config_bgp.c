@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What follows from a configuration for BGP. */
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include "config.h"
 
@@ -30,6 +32,23 @@ struct address config_fpm_address(const struct config_fpm *fpm)
 	static const struct address usual = { .family = AF_INET, .bytes = { 127, 0, 0, 1 } };
 
 	return fpm->address.family ? fpm->address : usual;
+}
+
+const char *config_fpm_user(const struct config_fpm *fpm)
+{
+	return fpm->user ? fpm->user : DEFAULT_FPM_USER;
+}
+
+bool account_number(const char *account, uint32_t *out)
+{
+	size_t digits = strspn(account, "0123456789");
+	unsigned long long number;
+
+	if (!digits || account[digits])
+		return false;
+	number = strtoull(account, NULL, 10); /* ULLONG_MAX where it does not fit */
+	*out = number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
+	return true;
 }
 
 const char *bgp_feed_name(enum bgp_feed f)

@@ -209,6 +209,7 @@ static void fpm_differs(struct differences *d, const struct config_fpm *was,
 
 	address_differs(d, "fpm address", &a, &b);
 	number_differs(d, "fpm port", was->port, is->port);
+	words_differ(d, "fpm user", config_fpm_user(was), config_fpm_user(is));
 	number_differs(d, "fpm quiet", was->quiet_s, is->quiet_s);
 }
 

@@ -10,12 +10,9 @@
 #define READ_SIZE 65536
 #define AT_A_TIME 64 /* reads; other events are to have their turn */
 
-/* Debian's SYS_UID_MAX. FRR runs as a system account, which need not be one of our own /etc/passwd:
- * it may run in a container. */
-#define SYSTEM_UID_MAX 999
-
 struct fpm {
 	int listening, stream;
+	uid_t user;
 	struct fpm_counters counters;
 	size_t have; /* bytes in buf: at most a frame that is not complete, and one read */
 	char buf[FPM_FRAME_MAX + READ_SIZE];
@@ -51,7 +48,8 @@ static int listen_at(struct fpm *f, const struct address *address, uint16_t port
 	return 0;
 }
 
-int fpm_open(const struct address *address, uint16_t port, struct fpm **out, const char **why)
+int fpm_open(const struct address *address, uint16_t port, uid_t user, struct fpm **out,
+	     const char **why)
 {
 	struct fpm *f = calloc(1, sizeof(*f));
 	int err;
@@ -60,6 +58,7 @@ int fpm_open(const struct address *address, uint16_t port, struct fpm **out, con
 	if (!f)
 		return -ENOMEM;
 	f->listening = f->stream = -1;
+	f->user = user;
 	err = listen_at(f, address, port);
 	if (err) {
 		*why = "cannot listen for FRR's FPM stream";
@@ -110,12 +109,16 @@ static bool is_local(const union socket_address *a)
 	return a->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
 }
 
-static bool is_routing_daemon(int fd, const union socket_address *peer)
+static uid_t caller(int fd, const union socket_address *from)
 {
 	uid_t owner;
 
-	return is_local(peer) && !socket_owner(fd, &owner) &&
-	       (owner <= SYSTEM_UID_MAX || owner == geteuid());
+	return is_local(from) && !socket_owner(fd, &owner) ? owner : FPM_NO_USER;
+}
+
+static bool may_write_routes(const struct fpm *f, uid_t user)
+{
+	return user != FPM_NO_USER && (!user || user == f->user || user == geteuid());
 }
 
 int fpm_accept(struct fpm *f)
@@ -123,11 +126,14 @@ int fpm_accept(struct fpm *f)
 	union socket_address from = { 0 };
 	socklen_t len = sizeof(from);
 	int fd = accept4(f->listening, &from.any, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	uid_t user;
 
 	if (fd < 0)
 		return -errno;
-	if (!is_routing_daemon(fd, &from)) {
+	user = caller(fd, &from);
+	if (!may_write_routes(f, user)) {
 		f->counters.refused++;
+		f->counters.refused_user = user;
 		close(fd);
 		return -EPERM;
 	}

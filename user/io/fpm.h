@@ -3,26 +3,31 @@
  * FRR's FPM stream (zebra -M dplane_fpm_nl): routes and nexthop objects of every VRF. zebra dials,
  * and sends everything it has each time; we listen. Decides nothing.
  *
- * Only root and system accounts of this host may connect, and this program's own user, and one at a
+ * Only root, this program's own user and one other account of this host may connect, and one at a
  * time: who comes later is the zebra that runs now. What cannot be read ends a connection.
  * Descriptors do not block.
  */
 #ifndef ESPALIER_IO_FPM_H
 #define ESPALIER_IO_FPM_H
 
+#include <sys/types.h>
 #include "../core/route_event.h"
+
+#define FPM_NO_USER ((uid_t) - 1)
 
 struct fpm;
 
 struct fpm_counters {
 	uint64_t connections; /* taken */
 	uint64_t refused;     /* from elsewhere, or another user's */
+	uid_t refused_user; /* whose the last one was; FPM_NO_USER: not known, or from elsewhere */
 	uint64_t frames, bytes;
 	uint64_t unreadable; /* connections that ended with what cannot be read */
 };
 
-/* 0 or -errno. *why: one sentence, static. */
-int fpm_open(const struct address *address, uint16_t port, struct fpm **out, const char **why);
+/* `user`: whose connections are taken; 0: root's alone. 0 or -errno. *why: one sentence, static. */
+int fpm_open(const struct address *address, uint16_t port, uid_t user, struct fpm **out,
+	     const char **why);
 void fpm_close(struct fpm *f);
 /* Readable when somebody wants to connect. */
 int fpm_listen_fd(const struct fpm *f);

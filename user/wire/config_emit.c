@@ -36,6 +36,7 @@ static void put_fpm(struct emitter *e, const struct config_fpm *fpm)
 	if (fpm->address.family)
 		key_address(e, "address", &fpm->address);
 	key_number(e, "port", fpm->port, DEFAULT_FPM_PORT);
+	key_text(e, "user", fpm->user);
 	key_seconds(e, "quiet", fpm->quiet_s, DEFAULT_FPM_QUIET_S);
 	end_mapping(e);
 }

@@ -96,6 +96,7 @@ static const struct field fpm_fields[] = {
 	  MARK(struct config_fpm, address_mark) },
 	{ "port", decode_number, VALUE(struct config_fpm, port), RANGE(1, 65535),
 	  .initial = DEFAULT_FPM_PORT },
+	{ "user", decode_text, VALUE(struct config_fpm, user), MARK(struct config_fpm, user_mark) },
 	{ "quiet", decode_seconds, VALUE(struct config_fpm, quiet_s), RANGE(2, 600),
 	  .initial = DEFAULT_FPM_QUIET_S },
 	END,
