@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <sys/socket.h>
 #include <linux/rtnetlink.h>
 #include "gateway_bgp_internal.h"
+
+#define TRIES 5 /* a table that others write into */
 
 static int note_nexthop(const struct route_event *e, void *data)
 {
@@ -99,6 +102,21 @@ static tunnel_mask moved(const struct bgp_source *was, const struct bgp_source *
 	return mask;
 }
 
+/* No try need be complete where others write all the time, but all of them together are: what any
+ * of them gave counts. What is gone since waits as a notification. Each begins anew, where no route
+ * stands before the first one. */
+static int read_family(struct table_reading *r, uint8_t family, uint32_t table)
+{
+	struct route_feed *feed = r->follower.g->bgp->feed;
+	int err = -EINTR;
+
+	for (int tries = 0; err == -EINTR && tries < TRIES; tries++) {
+		r->last = (struct prefix){ 0 };
+		err = route_feed_dump_table(feed, family, table, read_route, r);
+	}
+	return err == -EINTR ? 0 : err;
+}
+
 static int read_table(struct gateway *g, size_t connection)
 {
 	const struct config_connection *c = &g->config.connections[connection];
@@ -107,7 +125,9 @@ static int read_table(struct gateway *g, size_t connection)
 
 	learned_begin(g->learned[connection]);
 	if (c->bgp.enabled)
-		err = route_feed_dump_table(g->bgp->feed, c->kernel_table, read_route, &r);
+		err = read_family(&r, AF_INET, c->kernel_table);
+	if (!err && c->bgp.enabled)
+		err = read_family(&r, AF_INET6, c->kernel_table);
 	return err ? err : learned_end(g->learned[connection]);
 }
 

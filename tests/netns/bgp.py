@@ -564,6 +564,30 @@ def messages_that_were_lost_are_made_up_for_by_reading_anew():
     wait_for("all are gone", lambda: counts() == [(0, 0), (0, 0)])
 
 
+def what_stands_outlives_a_reading_that_others_write_into():
+    """
+    The kernel begins an IPv6 dump anew when a route came meanwhile, and leaves out as many as it has told: with some of those
+    gone that is too many. The audit, which would read once more, is off.
+    """
+    def lines(verb, prefixes):
+        return [f"route {verb} {p} table 1001 proto bgp metric 20 dev tun101" for p in prefixes]
+    apply(limits="none", audit="off")
+    standing = [f"fd77:{n:x}::/32" for n in range(20000)]
+    early = [[f"fd0{k}:{n:x}::/32" for n in range(50)] for k in (6, 7)]
+    batch(*lines("add", standing + early[0]))
+    wait_for("all are there", lambda: counts()[0] == (20050, 20050))
+    for n in range(20):
+        batch(f"link set dev tun102 txqueuelen {600 + n}")  # what happens to a tunnel's device is a reason to read
+        until = time.monotonic() + 0.3
+        while time.monotonic() < until:
+            batch(*lines("del", early[0]), *lines("add", early[1]))
+            early.reverse()
+        wait_for("all are there, as ever", lambda: counts()[0] == (20050, 20050), 3)
+    batch(*lines("del", standing + early[0]))
+    apply()
+    wait_for("all are gone", lambda: counts() == [(0, 0), (0, 0)])
+
+
 def a_cleanup_forgets_who_wrote():
     assert os.path.exists(MEMORY)
     G.stop()
@@ -581,7 +605,7 @@ STORIES = [
     a_route_whose_tunnel_left_phase_2_lets_the_shorter_one_show,
     bgp_goes_before_a_destination_based_route_of_another_connection, the_default_route_may_be_learned,
     over_quota_is_refused_said_and_given_room_later, without_limits_all_are_accepted,
-    messages_that_were_lost_are_made_up_for_by_reading_anew,
+    messages_that_were_lost_are_made_up_for_by_reading_anew, what_stands_outlives_a_reading_that_others_write_into,
     a_session_that_goes_down_takes_its_routes_along_though_phase_2_stands,
     a_daemon_that_was_killed_keeps_its_routes_and_so_does_the_next_one_that_sweeps_them,
     what_an_administrator_removes_goes_at_once, a_zebra_that_sweeps_nexthop_objects_alone,

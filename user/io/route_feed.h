@@ -23,8 +23,10 @@ int route_feed_fd(const struct route_feed *f);
 int route_feed_receive(struct route_feed *f, route_event_fn fn, void *data);
 /* All nexthop objects. */
 int route_feed_dump_nexthops(struct route_feed *f, route_event_fn fn, void *data);
-/* All routes of a kernel table, both families; none where there is no such table. */
-int route_feed_dump_table(struct route_feed *f, uint32_t table, route_event_fn fn, void *data);
+/* All routes of a kernel table; none where there is no such table. -EINTR: others wrote meanwhile,
+ * and some that stand may be left out; another dump will hardly leave out the same ones. */
+int route_feed_dump_table(struct route_feed *f, uint8_t family, uint32_t table, route_event_fn fn,
+			  void *data);
 /* Is the netlink socket with this port id (route_event.writer) still open? False also where it
  * cannot be told: no /proc. */
 bool route_feed_writer_lives(uint32_t port);

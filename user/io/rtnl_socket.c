@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <libmnl/libmnl.h>
@@ -138,6 +139,19 @@ static int ask(struct rtnl_socket *s, void *request, size_t len, rtnl_datagram_f
 	if (err || a.error)
 		return err ? err : a.error;
 	return a.changed ? -EINTR : 0;
+}
+
+int rtnl_socket_dump_once(struct rtnl_socket *s, void *request, size_t len, rtnl_datagram_fn fn,
+			  void *data)
+{
+	return ask(s, request, len, fn, data);
+}
+
+bool rtnl_socket_waits(const struct rtnl_socket *s)
+{
+	struct pollfd events = { .fd = rtnl_socket_fd(s), .events = POLLIN };
+
+	return poll(&events, 1, 0) > 0;
 }
 
 /* What changes all the time is never dumped in peace: what the last try gave is nearly right, and

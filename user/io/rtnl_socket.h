@@ -6,6 +6,7 @@
 #ifndef ESPALIER_IO_RTNL_SOCKET_H
 #define ESPALIER_IO_RTNL_SOCKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,11 @@ int rtnl_socket_receive(struct rtnl_socket *s, rtnl_datagram_fn fn, void *data);
  * its sequence number is set here. */
 int rtnl_socket_dump(struct rtnl_socket *s, void *request, size_t len, rtnl_datagram_fn fn,
 		     void *data);
+/* One try of it; -EINTR: the kernel says that something changed meanwhile. */
+int rtnl_socket_dump_once(struct rtnl_socket *s, void *request, size_t len, rtnl_datagram_fn fn,
+			  void *data);
+/* Is there an event to receive? */
+bool rtnl_socket_waits(const struct rtnl_socket *s);
 /* Sends a request without an answer but an error, and waits for that. */
 int rtnl_socket_ask(struct rtnl_socket *s, void *request, size_t len);
 
