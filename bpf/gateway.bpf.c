@@ -16,6 +16,7 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
 #include "dataplane.h"
+#include "association.h"
 #include "cores.h"
 #include "count.h"
 #include "decision.h"
@@ -98,17 +99,19 @@ int xdp_steer(struct xdp_md *ctx)
 {
 	struct packet p = packet_of_frame(ctx);
 	int link = parse_ethernet(&p);
-	const struct association *a = association_of(ctx->ingress_ifindex, &p);
+	__u32 ifindex = ctx->ingress_ifindex;
+	struct association a;
 
-	if (!a) /* the underlay, perhaps, of an attachment with a tag */
-		return link == GO_ON ? guard(ctx->ingress_ifindex, &p) : XDP_PASS;
+	/* The underlay, perhaps, of an attachment with a tag. */
+	if (!association_of(ifindex, &p, &a))
+		return link == GO_ON ? guard(ifindex, &p) : XDP_PASS;
 	/* Perhaps there is a tag that only tc can see. */
-	if (a->flags & ASSOCIATION_TAGGED_TOO)
+	if (a.flags & ASSOCIATION_TAGGED_TOO)
 		return XDP_PASS;
-	if (a->flags & ASSOCIATION_SPREAD && link == GO_ON &&
-	    spread_flow(ctx->ingress_ifindex, &p) == XDP_REDIRECT)
+	if (a.flags & ASSOCIATION_SPREAD && link == GO_ON &&
+	    spread_flow(ifindex, &p) == XDP_REDIRECT)
 		return XDP_REDIRECT;
-	return decide(ctx, &p, a, link);
+	return decide(ctx, &p, &a, link);
 }
 
 SEC("xdp.frags")
@@ -125,12 +128,17 @@ int xdp_core(struct xdp_md *ctx)
 {
 	struct packet p = packet_of_frame(ctx);
 	int link = parse_ethernet(&p);
-	const struct association *a = association_of(ctx->ingress_ifindex, &p);
+	__u32 ifindex = ctx->ingress_ifindex;
+	struct association a;
 
-	count_arrival(ctx->ingress_ifindex, a ? SPREAD_FLOWS : SPREAD_ESP, p.len);
-	if (!a || a->flags & ASSOCIATION_TAGGED_TOO)
+	if (!association_of(ifindex, &p, &a)) {
+		count_arrival(ifindex, SPREAD_ESP, p.len);
 		return XDP_PASS;
-	return decide(ctx, &p, a, link);
+	}
+	count_arrival(ifindex, SPREAD_FLOWS, p.len);
+	if (a.flags & ASSOCIATION_TAGGED_TOO)
+		return XDP_PASS;
+	return decide(ctx, &p, &a, link);
 }
 
 static __always_inline int deliver(struct __sk_buff *skb, enum reason reason,
@@ -213,8 +221,8 @@ static __always_inline int conclude(struct __sk_buff *skb, const struct packet *
 
 static __always_inline int steer_attachment(struct __sk_buff *skb, bool behind_xdp)
 {
-	const struct association *a;
 	struct packet p = { .writable = !behind_xdp };
+	struct association a;
 	struct steering s = {};
 	int reason;
 
@@ -224,12 +232,12 @@ static __always_inline int steer_attachment(struct __sk_buff *skb, bool behind_x
 		p.tags = 1;
 	}
 	reason = parse_ethernet(&p);
-	a = association_of(skb->ifindex, &p);
-	if (!a) /* not ours: another VLAN of the device, which the host may well use */
+	/* If not ours: another VLAN of the device, which the host may well use. */
+	if (!association_of(skb->ifindex, &p, &a))
 		return conclude(skb, &p, REASON_NOT_ATTACHED, NO_ATTACHMENT, ETH_HLEN, &s);
 	if (reason == GO_ON)
-		reason = steer(&p, a, &s);
-	return conclude(skb, &p, reason, a->attachment, ETH_HLEN, &s);
+		reason = steer(&p, &a, &s);
+	return conclude(skb, &p, reason, a.attachment, ETH_HLEN, &s);
 }
 
 SEC("tc")
@@ -252,18 +260,18 @@ SEC("tc")
 int tc_tunnel(struct __sk_buff *skb)
 {
 	struct packet p = { .writable = true };
+	struct association a;
 	struct steering s = {};
-	const struct association *a = association_of(skb->ifindex, &p);
 	int reason;
 
 	packet_of_skb(skb, &p);
-	if (!a) /* nothing but ours comes out of a tunnel */
+	if (!association_of(skb->ifindex, &p, &a)) /* nothing but ours comes out of a tunnel */
 		return conclude(skb, &p, REASON_NO_ASSOCIATION, NO_ATTACHMENT, 0, &s);
-	reason = parse_link(&p, a, a->l2_len);
+	reason = parse_link(&p, &a, a.l2_len);
 	if (reason == GO_ON)
-		reason = steer(&p, a, &s);
-	count_tunnel(a->tunnel, DIRECTION_IN, p.packets, ip_bytes(&p));
-	return conclude(skb, &p, reason, a->attachment, a->l2_len, &s);
+		reason = steer(&p, &a, &s);
+	count_tunnel(a.tunnel, DIRECTION_IN, p.packets, ip_bytes(&p));
+	return conclude(skb, &p, reason, a.attachment, a.l2_len, &s);
 }
 
 /* The association is the one that is asked about; the frame's tags only say where IP begins. */
@@ -276,28 +284,29 @@ int explain(struct xdp_md *ctx)
 		.end = (void *)(long)ctx->data_end,
 		.len = bpf_xdp_get_buff_len(ctx) - sizeof(*e),
 	};
-	const struct association *a;
+	struct association_key in;
+	struct association a;
 	struct steering s = {};
 	int reason;
 
 	if (p.data > p.end)
 		return XDP_ABORTED;
-	a = bpf_map_lookup_elem(&associations, &e->in);
-	if (!a)
+	in = e->in;
+	if (!association_at(&in, &a))
 		return XDP_ABORTED;
-	reason = parse_link(&p, a, ETH_HLEN); /* of zeroes, for a device without link header */
+	reason = parse_link(&p, &a, ETH_HLEN); /* of zeroes, for a device without link header */
 	if (reason == GO_ON)
-		reason = steer(&p, a, &s);
+		reason = steer(&p, &a, &s);
 	if (reason < 0)
 		return XDP_ABORTED;
 	e->reason = reason;
-	e->table = a->table;
+	e->table = a.table;
 	e->matched = s.matched;
 	e->route = s.route;
 	e->hash = s.hash;
 	e->bucket = s.bucket;
 	e->tunnel = reason == REASON_TO_TUNNEL ? s.target : NO_TUNNEL;
 	e->skipped = s.skipped;
-	e->attachment = reason == REASON_TO_DEVICE ? s.target : a->attachment;
+	e->attachment = reason == REASON_TO_DEVICE ? s.target : a.attachment;
 	return XDP_PASS;
 }

@@ -25,6 +25,18 @@ struct {
 	__type(value, struct association);
 } associations SEC(".maps");
 
+/* Device -> the association of its frames without VLAN tag, once more (struct device_association).
+ * Written by the controller, which has it mapped into its memory: it empties the entry, changes
+ * `associations`, and writes the entry again. So there is the same answer or none, also where the
+ * controller died in between. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_IFINDEX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct device_association);
+} device_associations SEC(".maps");
+
 /* (table, destination) -> verdict, by longest prefix. One trie holds all tables of a family: the
  * table is the first 32 bits of the key and every entry's prefix length includes them. */
 struct {

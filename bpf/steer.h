@@ -26,14 +26,6 @@ struct steering {
 	bool skipped; /* the bucket's first tunnel was not live */
 };
 
-static __always_inline const struct association *association_of(__u32 ifindex,
-								const struct packet *p)
-{
-	struct association_key key = { ifindex, p->outer_vlan, p->inner_vlan };
-
-	return bpf_map_lookup_elem(&associations, &key);
-}
-
 static __always_inline int parse_link(struct packet *p, const struct association *a, __u8 l2_len)
 {
 	return a->flags & ASSOCIATION_L3 ? parse_no_link(p, l2_len) : parse_ethernet(p);

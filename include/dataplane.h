@@ -16,6 +16,7 @@
 #define MAX_TUNNELS	 1024
 #define MAX_GROUPS	 4096
 #define MAX_ASSOCIATIONS 4096
+#define MAX_IFINDEX	 16384 /* less one: in map `device_associations` */
 #define MAX_NEIGHBOURS	 65536
 #define MAX_ROUTES_V4	 2500000
 #define MAX_ROUTES_V6	 1000000
@@ -64,6 +65,38 @@ struct association {
 	__u8 flags;	    /* ASSOCIATION_* */
 	__u8 l2_len; /* bytes before the IP header on tc ingress: 14 (also xfrm), 0 for a TUN */
 	__u8 mac[6]; /* the device's own address; frames for others are not ours */
+};
+
+/*
+ * Map `device_associations`, by ifindex: for frames without VLAN tag what `associations` says,
+ * where it costs next to nothing to find. A value of an array is not replaced whole, so this one is
+ * made of words, each with the tag of the change that wrote it. Three words with one tag that is
+ * not 0 are an association; if not, `associations` knows. Ids are in 16 bits: 0xffff is NO_TABLE
+ * and NO_TUNNEL.
+ */
+struct device_association {
+	union {
+		struct {
+			__u16 table, source_table, attachment, tag;
+		};
+		__u64 word;
+	} subject;
+	union {
+		struct {
+			__u16 tunnel;
+			__u8 flags, l2_len;
+			__u16 reserved, tag;
+		};
+		__u64 word;
+	} link;
+	union {
+		struct {
+			__u8 mac[6];
+			__u16 tag;
+		};
+		__u64 word;
+	} address;
+	__u64 reserved; /* so that none lies across two cache lines */
 };
 
 /* One LPM trie per family. prefixlen counts the 32 bits of table too. */
@@ -334,6 +367,10 @@ struct name {
 
 _Static_assert(sizeof(struct association_key) == 8, "association_key");
 _Static_assert(sizeof(struct association) == 24, "association");
+_Static_assert(sizeof(struct device_association) == 32, "device_association");
+_Static_assert(MAX_TABLES <= 0x8000, "tables fit a device_association");
+_Static_assert(MAX_TUNNELS <= 0x8000, "tunnels fit a device_association");
+_Static_assert(MAX_ATTACHMENTS <= 0x8000, "attachments fit a device_association");
 _Static_assert(sizeof(struct route_key_v4) == 12, "route_key_v4");
 _Static_assert(sizeof(struct route_key_v6) == 24, "route_key_v6");
 _Static_assert(sizeof(struct route) == 8, "route");

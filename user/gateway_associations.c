@@ -301,10 +301,13 @@ static int audit_association(const struct association_key *key, const struct ass
 	struct wanted *w = data;
 
 	for (size_t i = 0; i < w->count; i++) {
-		if (!key_equal(&w->list[i].key, key))
+		struct wanted_association *must = &w->list[i];
+
+		if (!key_equal(&must->key, key))
 			continue;
-		w->list[i].seen = true;
-		if (memcmp(&w->list[i].value, value, sizeof(*value)))
+		must->seen = value;
+		if (value && (memcmp(&must->value, value, sizeof(*value)) ||
+			      !dataplane_check_association(w->g->dataplane, key, value)))
 			note_association(w, DRIFT_DIFFERENT, key);
 		return 0;
 	}

@@ -887,8 +887,7 @@ static void a_packet_out_of_an_unknown_tunnel_is_dropped(void **state)
 	struct tally before, expected = { 0 };
 
 	(void)state;
-	assert_return_code(bpf_map_delete_elem(bpf_map__fd(world.object->maps.associations), &key),
-			   0);
+	assert_int_equal(dataplane_delete_association(&world.plane, &key), 0);
 	frame_build(&spec, &in);
 	world_tally(&world, &before);
 	world_tc(&world, world.object->progs.tc_tunnel, world.tun, 0, &in, &out);

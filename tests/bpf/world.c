@@ -72,7 +72,7 @@ void world_associate(struct world *w, uint32_t ifindex, uint16_t outer, uint16_t
 	struct association_key key = { ifindex, outer, inner };
 
 	memcpy(value.mac, our_mac, sizeof(value.mac));
-	update(w->object->maps.associations, &key, &value);
+	REQUIRE(!dataplane_set_association(&w->plane, &key, &value));
 }
 
 void world_route(struct world *w, uint32_t table, const char *prefix, enum verdict verdict,

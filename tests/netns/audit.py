@@ -231,6 +231,38 @@ def an_association_of_a_device_that_is_not_ours():
     repairs("association", "foreign", "eth0")
 
 
+def device_association(device):
+    row = json.loads(run(f"bpftool -j map lookup pinned {PINS}/device_associations key {spell(u32(ifindex(device)))}"))
+    return bytes(int(b, 16) for b in row["value"])
+
+
+def an_association_of_untagged_frames_changed():
+    right = device_association("eth1")
+    nowhere = struct.pack("<H", 4095) + right[2:]  # a table without routes
+    bpf_map("update", "device_associations", u32(ifindex("eth1")), nowhere)
+    dropped = G.count("no-route")
+    G.vpc.send(frame(flow(1015)))
+    wait_for("the wrong table has no route", lambda: G.count("no-route") == dropped + 1)
+    repairs("association", "different", "eth1, VLANs 0 and 0")
+    passes(1015)
+
+
+def an_association_of_untagged_frames_torn():
+    right = device_association("eth1")
+    bpf_map("update", "device_associations", u32(ifindex("eth1")), right[:6] + b"\xff\xff" + right[8:])
+    passes(1016)  # the other map has it still
+    repairs("association", "different", "eth1, VLANs 0 and 0")
+    assert device_association("eth1")[:6] == right[:6]
+    assert device_association("eth1")[6:8] not in (b"\xff\xff", bytes(2))
+    passes(1017)
+
+
+def an_association_of_untagged_frames_of_a_device_that_is_not_ours():
+    bpf_map("update", "device_associations", u32(ifindex("eth0")), device_association("eth1"))
+    repairs("association", "foreign", "eth0, VLANs 0 and 0")
+    assert device_association("eth0")[:8] == bytes(8)
+
+
 def a_name_forgotten():
     bpf_map("delete", "names", struct.pack("<II", 0, table_id("table:main")))
     repairs("name", "missing", "^table:main$")
@@ -456,7 +488,9 @@ STORIES = [
     a_foreign_route_in_the_map, a_route_of_a_table_that_nobody_knows,
     an_index_cut_off_at_its_root, an_index_that_shows_more_than_the_routes, a_group_overwritten, a_liveness_word_pulled_down,
     a_dead_tunnels_liveness_word_raised, a_tunnel_of_the_map_sent_elsewhere, an_attachment_of_the_map_emptied,
-    an_association_deleted, an_association_of_a_device_that_is_not_ours, a_name_forgotten, a_map_no_longer_pinned,
+    an_association_deleted, an_association_of_a_device_that_is_not_ours, an_association_of_untagged_frames_changed,
+    an_association_of_untagged_frames_torn, an_association_of_untagged_frames_of_a_device_that_is_not_ours, a_name_forgotten,
+    a_map_no_longer_pinned,
     xdp_detached_by_its_link, xdp_unpinned, tc_detached_by_its_link, tc_unpinned,
     an_address_deleted_comes_back_at_once, a_route_deleted_from_each_table_of_the_kernel, a_route_changed_in_the_kernel,
     a_foreign_route_in_a_table_of_ours, a_rule_deleted_and_one_too_many, a_sysctl_changed,

@@ -5,6 +5,7 @@
  *
  *   dataplane_attach.c   programs on devices
  *   dataplane_maps.c     what is written to maps, and read back
+ *   dataplane_associations.c what packets of a device are subject to
  *   dataplane_index.c    the memory of what makes lookups fast
  *   dataplane_audit.c    pins that somebody removed
  *   dataplane_cores.c    packets for other CPUs

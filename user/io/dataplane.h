@@ -170,6 +170,7 @@ int dataplane_delete_name(struct dataplane *d, enum name_kind kind, uint32_t id)
 typedef int (*dataplane_name_fn)(enum name_kind kind, uint32_t id, const char *name, void *data);
 typedef int (*dataplane_route_fn)(uint32_t table, const struct prefix *p, const struct route *value,
 				  void *data);
+/* No value: not in map `associations`, but in `device_associations`, which is asked first. */
 typedef int (*dataplane_association_fn)(const struct association_key *key,
 					const struct association *value, void *data);
 int dataplane_each_name(struct dataplane *d, dataplane_name_fn fn, void *data);
@@ -187,6 +188,9 @@ struct dataplane_walk {
 int dataplane_walk_routes(struct dataplane *d, struct dataplane_walk *w, dataplane_route_fn fn,
 			  void *data);
 int dataplane_each_association(struct dataplane *d, dataplane_association_fn fn, void *data);
+/* Does `device_associations` say so too, where it is asked? If not, setting it mends that. */
+bool dataplane_check_association(const struct dataplane *d, const struct association_key *key,
+				 const struct association *value);
 /* -ENOENT: there is no entry for this very prefix. */
 int dataplane_get_route(struct dataplane *d, uint32_t table, const struct prefix *p,
 			struct route *out);

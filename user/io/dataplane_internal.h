@@ -13,9 +13,10 @@
 struct dataplane {
 	struct gateway_bpf *object;
 	char pin_dir[PATH_LEN];
-	uint64_t *liveness, *settings;	      /* maps of these names, shared with the programs */
-	uint64_t *index_roots;		      /* likewise */
-	const struct bucket_use *bucket_used; /* likewise */
+	uint64_t *liveness, *settings; /* maps of these names, shared with the programs */
+	uint64_t *index_roots;	       /* likewise */
+	struct device_association *device_associations; /* likewise */
+	const struct bucket_use *bucket_used;		/* likewise */
 	struct index index;
 	struct index_memory index_memory;
 	struct index_line **segments; /* of the index, by number; mapped */
@@ -51,6 +52,11 @@ int dataplane_zero(struct dataplane *d, const struct bpf_map *map, uint32_t inde
 
 /* dataplane_maps.c: 0, -ENOSPC when the map is full, or -errno. */
 int dataplane_update(const struct bpf_map *map, const void *key, const void *value);
+/* Calls fn(key, value) for each entry, with room for a key, the next and a value; a non-zero return
+ * ends the walk and is returned. fn may delete the entry that it is called for. */
+typedef int (*dataplane_entry_fn)(const void *key, const void *value, void *data);
+int dataplane_each_entry(const struct bpf_map *map, void *key, void *next, void *value,
+			 dataplane_entry_fn fn, void *data);
 
 /* dataplane_cores.c: before the object is loaded. 0 or -errno. */
 int dataplane_size_cores(struct gateway_bpf *object);

@@ -35,17 +35,6 @@ static int delete(const struct bpf_map *map, const void *key)
 	return bpf_map_delete_elem(bpf_map__fd(map), key) ? -errno : 0;
 }
 
-int dataplane_set_association(struct dataplane *d, const struct association_key *key,
-			      const struct association *value)
-{
-	return dataplane_update(d->object->maps.associations, key, value);
-}
-
-int dataplane_delete_association(struct dataplane *d, const struct association_key *key)
-{
-	return delete (d->object->maps.associations, key);
-}
-
 static struct route_key_v4 key_v4(uint32_t table, const struct prefix *p)
 {
 	struct route_key_v4 key = { TABLE_BITS + p->len, table, 0 };
@@ -223,14 +212,9 @@ static int lookup(const struct bpf_map *map, const void *key, void *value)
 	return bpf_map_lookup_elem(bpf_map__fd(map), key, value) ? -errno : 0;
 }
 
-/*
- * Calls fn(key, value) for each entry. The next key is fetched before fn runs, so fn may delete the
- * entry that it is called for.
- */
-typedef int (*entry_fn)(const void *key, const void *value, void *data);
-
-static int each_entry(const struct bpf_map *map, void *key, void *next, void *value, entry_fn fn,
-		      void *data)
+/* The next key is fetched before fn runs: fn may delete the entry. */
+int dataplane_each_entry(const struct bpf_map *map, void *key, void *next, void *value,
+			 dataplane_entry_fn fn, void *data)
 {
 	int fd = bpf_map__fd(map), err = bpf_map_get_next_key(fd, NULL, key);
 	size_t size = bpf_map__key_size(map);
@@ -272,7 +256,7 @@ int dataplane_each_name(struct dataplane *d, dataplane_name_fn fn, void *data)
 	struct name_key key, next;
 	struct name value;
 
-	return each_entry(d->object->maps.names, &key, &next, &value, visit_name, &w);
+	return dataplane_each_entry(d->object->maps.names, &key, &next, &value, visit_name, &w);
 }
 
 /* 0, or -ENOENT when this was the last one. */
@@ -381,27 +365,6 @@ int dataplane_get_route(struct dataplane *d, uint32_t table, const struct prefix
 	return err;
 }
 
-struct association_walk {
-	dataplane_association_fn fn;
-	void *data;
-};
-
-static int visit_association(const void *key, const void *value, void *data)
-{
-	struct association_walk *w = data;
-
-	return w->fn(key, value, w->data);
-}
-
-int dataplane_each_association(struct dataplane *d, dataplane_association_fn fn, void *data)
-{
-	struct association_walk w = { fn, data };
-	struct association_key key, next;
-	struct association value;
-
-	return each_entry(d->object->maps.associations, &key, &next, &value, visit_association, &w);
-}
-
 int dataplane_get_neighbour(struct dataplane *d, const struct neighbour_key *key,
 			    struct neighbour *out)
 {
@@ -426,7 +389,8 @@ int dataplane_each_neighbour(struct dataplane *d, dataplane_neighbour_fn fn, voi
 	struct neighbour_key key, next;
 	struct neighbour value;
 
-	return each_entry(d->object->maps.neighbours, &key, &next, &value, visit_neighbour, &w);
+	return dataplane_each_entry(d->object->maps.neighbours, &key, &next, &value,
+				    visit_neighbour, &w);
 }
 
 int dataplane_get_group(struct dataplane *d, uint32_t id, struct group *out)

@@ -11,6 +11,7 @@
 #define LIVENESS_BYTES (MAX_TUNNELS * sizeof(uint64_t))
 #define SETTINGS_BYTES (SETTINGS * sizeof(uint64_t))
 #define ROOTS_BYTES    (INDEX_ROOTS * sizeof(uint64_t))
+#define DEVICES_BYTES  (MAX_IFINDEX * sizeof(struct device_association))
 #define USED_BYTES     (MAX_GROUPS * sizeof(struct bucket_use))
 
 static int share(const struct bpf_map *map, size_t bytes, int protection, void **out)
@@ -35,6 +36,9 @@ int dataplane_share(struct dataplane *d)
 		err = share(d->object->maps.index_roots, ROOTS_BYTES, PROT_READ | PROT_WRITE,
 			    (void **)&d->index_roots);
 	if (!err)
+		err = share(d->object->maps.device_associations, DEVICES_BYTES,
+			    PROT_READ | PROT_WRITE, (void **)&d->device_associations);
+	if (!err)
 		err = share(d->object->maps.bucket_used, USED_BYTES, PROT_READ,
 			    (void **)&d->bucket_used);
 	return err;
@@ -48,6 +52,8 @@ void dataplane_unshare(struct dataplane *d)
 		munmap(d->settings, SETTINGS_BYTES);
 	if (d->index_roots)
 		munmap(d->index_roots, ROOTS_BYTES);
+	if (d->device_associations)
+		munmap(d->device_associations, DEVICES_BYTES);
 	if (d->bucket_used)
 		munmap((void *)d->bucket_used, USED_BYTES);
 }
