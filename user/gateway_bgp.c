@@ -88,6 +88,7 @@ void bgp_retire(struct gateway *g)
 		}
 		*place = c->next;
 		free_connection(c);
+		g->bgp->memory.outdated = true;
 	}
 }
 
@@ -226,19 +227,29 @@ static bool must_read(const struct gateway *g)
 	return false;
 }
 
-int bgp_configure(struct gateway *g)
+/* The rib is about to be built from what is accepted: there is nothing to be told. */
+static int settle_all(struct gateway *g)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < g->config.connection_count; i++)
-		learned_set_limits(g->learned[i], learned_limits_of(&g->config, i));
-	bgp_fpm_configure(g);
-	if (must_read(g))
-		err = bgp_read_all(g);
-	/* The rib is about to be built from what is accepted: there is nothing to be told. */
 	for (size_t i = 0; !err && i < g->config.connection_count; i++)
 		err = learned_settle(g->learned[i], tell_nobody, NULL);
 	return err;
+}
+
+int bgp_configure(struct gateway *g)
+{
+	int err;
+
+	for (size_t i = 0; i < g->config.connection_count; i++)
+		learned_set_limits(g->learned[i], learned_limits_of(&g->config, i));
+	bgp_limit_staleness(g);
+	bgp_fpm_configure(g);
+	/* What a former espalierd knew comes before what the kernel has beside it [S43]. */
+	err = settle_all(g);
+	if (!err && must_read(g))
+		err = bgp_read_all(g);
+	return err ? err : settle_all(g);
 }
 
 int bgp_open(struct gateway *g)
@@ -269,11 +280,12 @@ int bgp_add_events(struct gateway *g)
 	if (err >= 0)
 		err = add_timer(g, &g->bgp->expire, bgp_on_expire);
 	if (err >= 0)
-		err = add_timer(g, &g->bgp->remember, bgp_on_remember);
+		err = add_timer(g, &g->bgp->memory.timer, bgp_on_remember);
 	if (err >= 0)
 		err = gateway_add_io(g, route_feed_fd(g->bgp->feed), on_feed,
 				     SD_EVENT_PRIORITY_NORMAL);
 	bgp_await_expiry(g);
+	bgp_request_settling(g);
 	bgp_remember_later(g);
 	return err < 0 ? err : 0;
 }
@@ -287,7 +299,7 @@ void bgp_close(struct gateway *g)
 	sd_event_source_unref(g->bgp->settle);
 	sd_event_source_unref(g->bgp->reread);
 	sd_event_source_unref(g->bgp->expire);
-	sd_event_source_unref(g->bgp->remember);
+	sd_event_source_unref(g->bgp->memory.timer);
 	bgp_fpm_close(g);
 	route_feed_close(g->bgp->feed);
 	nexthops_free(&g->bgp->nexthops);

@@ -31,8 +31,16 @@ struct bgp_source {
 
 /* As of the last writing of what the next espalierd must know. */
 struct bgp_remembered {
-	uint32_t writer;
+	struct hold hold;
 	uint64_t stale_changes, until_ns;
+};
+
+/* The file that has it. */
+struct bgp_memory {
+	sd_event_source *timer;
+	uint64_t took_ns; /* the last writing */
+	int error;	  /* of that one: -errno */
+	bool outdated;	  /* by what no connection remembers */
 };
 
 /* What a connection of this name has learned. */
@@ -67,10 +75,10 @@ struct bgp {
 	struct route_feed *feed;
 	struct nexthops nexthops; /* the kernel's */
 	struct bgp_connection *connections;
-	sd_event_source *settle, *reread, *expire, *remember;
+	sd_event_source *settle, *reread, *expire;
 	uint32_t *devices; /* of tunnels, by place, as of the last reading; 0: not there, or down */
 	size_t places;
-	uint64_t read_at_ns, read_took_ns, remember_took_ns;
+	uint64_t read_at_ns, read_took_ns;
 	bool aliased; /* some route has another one beside it, with the same key */
 	/* The last answer to whether a writer lives, for the many removals of one sweep. */
 	struct {
@@ -78,6 +86,7 @@ struct bgp {
 		bool lives;
 		uint64_t until_ns;
 	} asked;
+	struct bgp_memory memory;
 	struct bgp_fpm fpm;
 };
 
@@ -127,6 +136,8 @@ void bgp_keep_nexthop(struct gateway *g, size_t connection, uint32_t id, uint32_
  * at least, whatever restart_time says. */
 void bgp_keep_all(struct gateway *g, size_t connection, uint64_t least_ns);
 int bgp_drop_stale(struct gateway *g, size_t connection, tunnel_mask tunnels);
+/* By the configuration of now: nothing is kept for longer than that says. */
+void bgp_limit_staleness(struct gateway *g);
 /* Sets the timer to when the next ones have been kept for long enough. */
 void bgp_await_expiry(struct gateway *g);
 /* An sd_event_time_handler_t: they go. */

@@ -9,8 +9,8 @@
  *    "until_ns": 0, "stale": [{"metric": 20, "devices": ["tun101"],
  *                              "prefixes": "10.9.0.0/16 10.10.0.0/16"}]}}}
  *
- * Written behind a change, and so seldom that it costs a fiftieth of the time at most; what is not
- * in it yet when espalierd is killed is forgotten.
+ * Written behind a change, and so seldom that it costs a tenth of the time at most; what is not in
+ * it yet when espalierd is killed is forgotten.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +24,8 @@
 #define MEMORY_FILE    "bgp.json"
 #define MEMORY_VERSION 1
 #define LEAST_PAUSE_NS (100 * NS_PER_MS)
-#define PAUSE_TIMES    50u /* what the last writing took */
+#define PAUSE_TIMES    10u /* what the last writing took */
+#define RETRY_NS       (10 * NS_PER_S)
 #define DELIMITER      " "
 
 /* ---- writing ---- */
@@ -148,17 +149,18 @@ static char *memory_text(const struct gateway *g)
 
 static struct bgp_remembered remembered_now(const struct bgp_connection *c)
 {
-	return (struct bgp_remembered){ c->hold.writer, c->learned.stale_changes,
+	return (struct bgp_remembered){ c->hold, c->learned.stale_changes,
 					c->learned.stale ? c->stale_until_ns : 0 };
 }
 
 static bool is_remembered(const struct bgp_connection *c)
 {
-	struct bgp_remembered now = remembered_now(c);
+	const struct bgp_remembered *was = &c->remembered;
+	struct bgp_remembered is = remembered_now(c);
 
-	return now.writer == c->remembered.writer &&
-	       now.stale_changes == c->remembered.stale_changes &&
-	       now.until_ns == c->remembered.until_ns;
+	return is.hold.writer == was->hold.writer && is.hold.former == was->hold.former &&
+	       is.hold.since_ns == was->hold.since_ns && is.stale_changes == was->stale_changes &&
+	       is.until_ns == was->until_ns;
 }
 
 static bool all_remembered(const struct bgp *b)
@@ -166,11 +168,12 @@ static bool all_remembered(const struct bgp *b)
 	for (const struct bgp_connection *c = b->connections; c; c = c->next)
 		if (!is_remembered(c))
 			return false;
-	return true;
+	return !b->memory.outdated;
 }
 
 void bgp_remember(struct gateway *g)
 {
+	struct bgp_memory *m = &g->bgp->memory;
 	uint64_t begin = bgp_monotonic();
 	char *text;
 	int err;
@@ -181,23 +184,25 @@ void bgp_remember(struct gateway *g)
 	err = text ? statefile_write(g->options->runtime_dir, MEMORY_FILE, text, strlen(text))
 		   : -ENOMEM;
 	free(text);
-	if (err)
+	if (err && err != m->error)
 		gateway_log(LOG_WARNING,
 			    "cannot write %s/" MEMORY_FILE
 			    " (%s): a restart of espalierd would not keep stale BGP routes",
 			    g->options->runtime_dir, strerror(-err));
-	/* What cannot be written is said once a change, and no more often. */
-	for (struct bgp_connection *c = g->bgp->connections; c; c = c->next)
+	m->error = err;
+	m->took_ns = bgp_monotonic() - begin;
+	m->outdated = err;
+	for (struct bgp_connection *c = g->bgp->connections; c && !err; c = c->next)
 		c->remembered = remembered_now(c);
-	g->bgp->remember_took_ns = bgp_monotonic() - begin;
 }
 
 void bgp_remember_later(struct gateway *g)
 {
-	uint64_t pause = PAUSE_TIMES * g->bgp->remember_took_ns;
+	const struct bgp_memory *m = &g->bgp->memory;
+	uint64_t pause = m->error ? RETRY_NS : PAUSE_TIMES * m->took_ns;
 
-	if (g->bgp->remember && !all_remembered(g->bgp))
-		bgp_arm(g, g->bgp->remember, pause > LEAST_PAUSE_NS ? pause : LEAST_PAUSE_NS);
+	if (m->timer && !all_remembered(g->bgp))
+		bgp_arm(g, m->timer, pause > LEAST_PAUSE_NS ? pause : LEAST_PAUSE_NS);
 }
 
 int bgp_on_remember(sd_event_source *source, uint64_t usec, void *data)
@@ -205,6 +210,7 @@ int bgp_on_remember(sd_event_source *source, uint64_t usec, void *data)
 	(void)source;
 	(void)usec;
 	bgp_remember(data);
+	bgp_remember_later(data);
 	return 0;
 }
 
@@ -291,7 +297,8 @@ static int recall_connection(struct gateway *g, size_t connection, const json_t 
 		return 0;
 	c->hold = (struct hold){ (uint32_t)number(memory, "writer"),
 				 (uint32_t)number(memory, "former"), number(memory, "since_ns") };
-	hold_resume(&c->hold, route_feed_writer_lives(c->hold.writer), bgp_monotonic());
+	hold_resume(&c->hold, route_feed_writer_lives(c->hold.writer),
+		    c->hold.former && route_feed_writer_lives(c->hold.former), bgp_monotonic());
 	return recall_stale(g, connection, memory);
 }
 
@@ -322,6 +329,8 @@ void bgp_recall(struct gateway *g)
 	}
 	json_decref(memory);
 	free(text);
+	/* What was dropped, for it is of another configuration, must not come back. */
+	g->bgp->memory.outdated = err != -ENOENT;
 	if (err && err != -ENOENT)
 		gateway_log(LOG_WARNING,
 			    "%s/" MEMORY_FILE " cannot be used (%s): of BGP routes the kernel's "

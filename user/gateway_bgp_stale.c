@@ -161,6 +161,24 @@ void bgp_await_expiry(struct gateway *g)
 	sd_event_source_set_enabled(g->bgp->expire, SD_EVENT_ONESHOT);
 }
 
+void bgp_limit_staleness(struct gateway *g)
+{
+	uint64_t now = bgp_monotonic();
+
+	for (size_t i = 0; i < g->config.connection_count; i++) {
+		struct bgp_connection *c = bgp_connection_at(g, i);
+		uint64_t most = bgp_stale_time(g, i);
+
+		if (g->config.connections[i].bgp.feed == FEED_FPM && most < BGP_REPLAY_NS)
+			most = BGP_REPLAY_NS;
+		if (!most)
+			bgp_drop_stale(g, i, LEARNED_ALL_TUNNELS);
+		if (c->stale_until_ns > now + most)
+			c->stale_until_ns = now + most;
+	}
+	bgp_await_expiry(g);
+}
+
 static void drop_expired(struct gateway *g, uint64_t now)
 {
 	for (size_t i = 0; i < g->config.connection_count; i++) {

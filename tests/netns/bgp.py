@@ -503,6 +503,44 @@ def what_became_of_stale_routes_while_the_controller_was_away():
     apply()
 
 
+def what_is_stale_follows_the_configuration():
+    make_stale("10.66.0.0/16")
+    apply(graceful="{ restart_time: 2s }")
+    assert show_bgp()["stale_for_s"] <= 2
+    wait_for("its time is over", lambda: stale() == [0, 0])
+    apply()
+    make_stale("10.66.0.0/16")
+    apply(graceful="off")
+    goes("10.66.0.1", "no-route")
+    assert stale() == [0, 0]
+    apply()
+
+
+def what_a_controller_dropped_does_not_come_back_with_the_next_one():
+    make_stale("10.66.0.0/16")
+    restart_controller(meanwhile=lambda: configure(graceful="off"))
+    assert stale() == [0, 0] and path("10.66.0.1") == {"no-route"}
+    apply()
+    restart_controller()
+    assert stale() == [0, 0] and path("10.66.0.1") == {"no-route"}
+
+
+def a_runtime_directory_that_cannot_be_written_is_tried_again():
+    os.chmod(os.path.dirname(MEMORY), 0o500)  # which stops a root without CAP_DAC_OVERRIDE
+    try:
+        make_stale(*(f"10.66.{n}.0/24" for n in range(20)))
+        time.sleep(0.5)
+    finally:
+        os.chmod(os.path.dirname(MEMORY), 0o755)
+    with open(f"{ground.STATE}/log", encoding="utf-8") as f:
+        assert f.read().count(f"cannot write {MEMORY}") == 1
+    wait_for("it is written", lambda: "10.66.19.0/24" in open(MEMORY).read(), 2 * ground.DEADLINE)
+    for n in range(20):
+        bgp("add", f"10.66.{n}.0/24", "dev tun101")
+        bgp("del", f"10.66.{n}.0/24")
+    wait_for("all are gone", lambda: counts() == [(0, 0), (0, 0)])
+
+
 def what_the_former_controller_wrote_makes_no_sense():
     for nonsense in ("", "{", '{"version": 2, "connections": {}}', '{"version": 1, "connections": []}',
                      '{"version": 1, "connections": {"dc-1": {"writer": "x", "until_ns": 99999999999999999, "stale": '
@@ -613,7 +651,8 @@ STORIES = [
     what_is_stale_never_moves_to_another_tunnel,
     a_controller_that_restarts_knows_whose_routes_they_are, both_daemons_restart_and_the_next_zebra_sweeps,
     what_is_stale_outlives_the_controller, what_became_of_stale_routes_while_the_controller_was_away,
-    what_the_former_controller_wrote_makes_no_sense,
+    what_is_stale_follows_the_configuration, what_a_controller_dropped_does_not_come_back_with_the_next_one,
+    a_runtime_directory_that_cannot_be_written_is_tried_again, what_the_former_controller_wrote_makes_no_sense,
     without_graceful_restart_nothing_is_kept,
     a_killed_daemon_finds_the_routes_again_and_loses_no_packet, another_configuration_keeps_what_was_learned,
     a_cleanup_forgets_who_wrote,

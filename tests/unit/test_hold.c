@@ -101,7 +101,7 @@ static void a_writer_that_lives_is_forgotten(void **state)
 	uint64_t until;
 
 	(void)state;
-	hold_resume(&h, true, 500);
+	hold_resume(&h, true, false, 500);
 	assert_false(hold_keeps(&h, 0, OLD, 600, TIME, &until)); /* a session went down */
 	assert_true(hold_keeps(&h, 0, NEW, 1000, TIME, &until));
 	assert_int_equal(until, 1120);
@@ -115,7 +115,7 @@ static void what_a_dead_writer_left_is_kept_without_end(void **state)
 	uint64_t until;
 
 	(void)state;
-	hold_resume(&read, false, 500);
+	hold_resume(&read, false, false, 500);
 	brought = read;
 	assert_true(hold_keeps(&read, 0, NEW, 510, TIME, &until));
 	assert_int_equal(until, 620);
@@ -126,13 +126,27 @@ static void what_a_dead_writer_left_is_kept_without_end(void **state)
 	assert_false(hold_keeps(&brought, 0, NEW, 620, TIME, &until));
 }
 
+/* An administrator, whose ip has ended, wrote after the daemon. */
+static void a_daemon_that_lives_is_taken_for_a_former_one(void **state)
+{
+	struct hold h = { NEWER, OLD, 10 };
+	uint64_t until;
+
+	(void)state;
+	hold_resume(&h, false, true, 20);
+	assert_int_equal(h.writer, OLD);
+	assert_false(hold_keeps(&h, 0, OLD, 30, TIME, &until));
+	assert_true(hold_keeps(&h, 0, NEW, 1000, TIME, &until));
+	assert_int_equal(until, 1120);
+}
+
 static void nobody_was_known_and_somebody_is(void **state)
 {
 	struct hold h = { 0 };
 	uint64_t until;
 
 	(void)state;
-	hold_resume(&h, false, 500);
+	hold_resume(&h, false, false, 500);
 	assert_false(hold_keeps(&h, 0, NEW, 510, TIME, &until));
 }
 
@@ -144,6 +158,7 @@ int main(void)
 		cmocka_unit_test(without_graceful_restart_something_is_held),
 		cmocka_unit_test(a_writer_that_lives_is_forgotten),
 		cmocka_unit_test(what_a_dead_writer_left_is_kept_without_end),
+		cmocka_unit_test(a_daemon_that_lives_is_taken_for_a_former_one),
 		cmocka_unit_test(nobody_was_known_and_somebody_is),
 	};
 

@@ -12,10 +12,14 @@ void hold_written(struct hold *h, uint32_t writer, uint64_t now_ns)
 	h->writer = writer;
 }
 
-void hold_resume(struct hold *h, bool writer_lives, uint64_t now_ns)
+void hold_resume(struct hold *h, bool writer_lives, bool former_lives, uint64_t now_ns)
 {
 	if (!h->writer || writer_lives)
 		return;
+	if (former_lives) {
+		*h = (struct hold){ .writer = h->former };
+		return;
+	}
 	h->former = h->writer;
 	h->writer = 0;
 	h->since_ns = now_ns;

@@ -29,8 +29,9 @@ struct hold {
 /* A route was written by `writer` (0: not known). */
 void hold_written(struct hold *h, uint32_t writer, uint64_t now_ns);
 /* What a former espalierd knew, on the same clock. Whoever wrote for it may be gone, and another
- * one may have written since: what is there is the former one's then, from now on. */
-void hold_resume(struct hold *h, bool writer_lives, uint64_t now_ns);
+ * one may have written since: what is there is the former one's then, from now on. If it is that
+ * former one who lives, the other was only passing by. */
+void hold_resume(struct hold *h, bool writer_lives, bool former_lives, uint64_t now_ns);
 /* A route that `writer` (0: not known, so whoever wrote before the one that writes now) brought is
  * removed by `remover`: is it to be kept, for `time_ns` (0: never) at most? Then *until_ns
  * says until when. */

@@ -58,6 +58,8 @@ int statefile_write_mode(const char *dir, const char *name, mode_t mode, const c
 	char temporary[NAME_MAX + 1];
 	int fd, err;
 
+	if (len > STATE_FILE_MAX)
+		return -EFBIG;
 	if (mkdir(dir, 0700) && errno != EEXIST)
 		return -errno;
 	fd = open_directory(dir);

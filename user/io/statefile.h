@@ -13,7 +13,7 @@
 
 /*
  * Writes NAME in `dir` (made when missing, mode 0700): a temporary file, fsync, rename, fsync of
- * the directory. On failure the former content stays. 0 or -errno.
+ * the directory. On failure the former content stays. 0, -EFBIG or -errno.
  */
 int statefile_write(const char *dir, const char *name, const char *data, size_t len);
 /* The same with another mode than 0600, as far as the umask allows, for what is no secret and what
