@@ -66,7 +66,7 @@ include tests/bench/bgp.mk
 .PHONY: fuzz soak
 soak: fuzz ## what takes longer: ten minutes of fuzzing each decoder, the gateway's scenario three times, BGP under storms
 	@for i in 1 2 3; do $(VM_DIR)/test gateway || exit 1; done
-	@$(VM_DIR)/test bgp-soak
+	@ESPALIER_VM_TIMEOUT=14400 $(VM_DIR)/test bgp-soak
 
 fuzz: $(FUZZ) ## fuzz each decoder for ten minutes
 	@for f in $(FUZZ); do tests/fuzz/run 600 $$f || exit 1; done
