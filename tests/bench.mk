@@ -19,3 +19,8 @@ $(LOAD): tests/bench/load.c $(FORWARDING) $(DATAPLANE) $(patsubst %.c,$(BUILD)/%
 .PHONY: bench-load
 bench-load: $(LOAD) $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event ## a full table into the dataplane beside ip -batch and raw netlink; churn; memory; ROUTES=FILE
 	@BUILD=$(BUILD) /usr/bin/python3 tests/bench/load.py
+
+.PHONY: bench-charts
+bench-charts: ## doc/*.svg from what bench-lookup, bench-forward and bench-esp measured
+	@/usr/bin/python3 tests/bench/lookup_chart.py $(BUILD)/bench doc
+	@/usr/bin/python3 tests/bench/bar_charts.py $(BUILD)/bench doc

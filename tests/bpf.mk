@@ -38,7 +38,3 @@ $(LOOKUP): tests/bench/lookup.c tests/bench/lookup_ground.c tests/bench/lookup_g
 bench-lookup: $(LOOKUP) ## the steering decision in ns, beside bpf_fib_lookup; ROUTES=FILE
 	$(Q)mkdir -p $(BUILD)/bench && table4=$$(/usr/bin/python3 tests/bench/table.py 4) && \
 		table6=$$(/usr/bin/python3 tests/bench/table.py 6) && $< $(BUILD)/bench/lookup.json $$table4 $$table6
-
-.PHONY: bench-lookup-chart
-bench-lookup-chart: ## doc/lookup-*.svg from what bench-lookup measured
-	$(Q)/usr/bin/python3 tests/bench/lookup_chart.py $(BUILD)/bench/lookup.json doc

@@ -2,11 +2,12 @@
 """
 Charts of what a decision costs over the size of the table, from build/bench/lookup.json.
 
-  lookup_chart.py RESULT.json DIRECTORY    Writes lookup-ipv4.svg and lookup-ipv6.svg there.
+  lookup_chart.py RESULTS DIRECTORY    Writes lookup-ipv4.svg and lookup-ipv6.svg there, if RESULTS has lookup.json.
 """
-import json
 import math
 import sys
+
+import results
 
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 340, 260, 52, 46, 14, 44
 LINES = [("fib_ns", "kernel FIB (bpf_fib_lookup)", "#b03a2e"), ("trie_ns", "bare trie", "#9a7d0a"),
@@ -61,9 +62,8 @@ def chart(rows, family):
 
 def main():
     if len(sys.argv) != 3:
-        sys.exit("usage: lookup_chart.py RESULT.json DIRECTORY")
-    with open(sys.argv[1], encoding="ascii") as f:
-        rows = json.load(f)
+        sys.exit("usage: lookup_chart.py RESULTS DIRECTORY")
+    rows = results.of(sys.argv[1], "lookup")
     for family in sorted({r["family"] for r in rows}):
         with open(f"{sys.argv[2]}/lookup-{family}.svg", "w", encoding="utf-8") as f:
             f.write("\n".join(chart(rows, family)) + "\n")
