@@ -5,7 +5,8 @@ Losing a tunnel, in three parts; JSON in build/bench/failover.json.
   reaction  From the XFRM message to the liveness word, and until all routes are withdrawn: the daemon with the replay back
             end and real maps, one connection over two tunnels, 1,000, 100,000 and 900,000 routes. The clock starts before
             the message is sent and stops when a process that spins on the pinned map sees the word (tests/tools/reaction.c),
-            so both wake-ups are in it. quiet: the daemon has only the falls themselves to follow. busy: meanwhile it is
+            so both wake-ups are in it. quiet: the daemon has only the falls themselves to follow, and the sizes take turns,
+            for the machine's own speed changes within minutes. busy: meanwhile it is
             made to apply one of two configurations after the other, each of that many routes. The last figure: both tunnels
             lost, until the last of the table's routes is gone from the map (hold_down is 0), each time from when the kernel's copy of
             the routes has caught up with the last change. Meanwhile a loop of the lowest priority (SCHED_IDLE) keeps each
@@ -35,14 +36,13 @@ import failover_loss
 BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
 SIZES = [int(n) for n in os.environ.get("SIZES", "1000,100000,900000").split(",")]
 FALLS = int(os.environ.get("FALLS", 400))
+ROUNDS = 8  # of the quiet falls
 WITHDRAWALS = 3
 GAP_US = 10_000
 START_S = 900.0
 VM = os.environ.get("VM", "1") != "0"
 AWAKE = os.environ.get("AWAKE", "1") != "0"
 WORK = "/run/bench-failover"
-PINS = "/sys/fs/bpf/espalier"
-SOCKET, REPLAY, CONFIG = (f"{WORK}/{name}" for name in ("control.sock", "xfrm.sock", "espalier.yaml"))
 GOAL_US, GOAL_FLAT = 200.0, 1.5
 
 YAML = """
@@ -96,19 +96,45 @@ def write_config(path, first, count):
 # ---- the daemon ----------------------------------------------------------------------------------------------------
 
 class Daemon:
+    """One in a network namespace of its own, so that several of different sizes can live side by side."""
+
     def __init__(self, size):
         self.size = size
-        write_config(CONFIG, 0, size)
-        self.log = open(f"{WORK}/log-{size}", "w+")
-        self.process = subprocess.Popen(
-            [f"{BUILD}/tests/espalierd-replay", "--foreground", "--config", CONFIG, "--socket", SOCKET,
-             "--bpffs", PINS, "--state-dir", f"{WORK}/state-{size}", "--runtime-dir", WORK],
-            env=dict(os.environ, ESPALIER_XFRM_REPLAY=REPLAY), stdout=self.log, stderr=self.log)
+        self.dir, self.pins = f"{WORK}/{size}", f"/sys/fs/bpf/espalier-{size}"
+        os.mkdir(self.dir)
+        self.namespace = self.make_namespace()
+        self.socket, self.replay = f"{self.dir}/control.sock", f"{self.dir}/xfrm.sock"
+        self.config = write_config(f"{self.dir}/espalier.yaml", 0, size)
+        self.log = open(f"{self.dir}/log", "w+")
+        self.process = subprocess.Popen(self.command("--foreground", "--config", self.config),
+                                        env=dict(os.environ, ESPALIER_XFRM_REPLAY=self.replay), stdout=self.log, stderr=self.log)
         self.wait_for("espalierd answers", lambda: self.ask("status") is not None)
         for n in (1, 2):
-            run(f"{BUILD}/tests/xfrm_event", REPLAY, "up", "--if-id", str(100 + n), "--local", f"198.51.100.{n}",
+            run(f"{BUILD}/tests/xfrm_event", self.replay, "up", "--if-id", str(100 + n), "--local", f"198.51.100.{n}",
                 "--remote", f"203.0.113.{9 + n}", "--spi-in", f"0x{n}01", "--spi-out", f"0x{n}02")
         self.wait_for("both tunnels are up", lambda: all(t["up"] for t in self.ask("show", "tunnels") or [{"up": False}]))
+
+    def make_namespace(self):
+        name = f"size{self.size}"
+        run("ip", "netns", "add", name)
+        run("nsenter", f"--net=/run/netns/{name}", "sh", "-ec", """
+            sysctl -qw net.unix.max_dgram_qlen=1000000
+            ip link set lo up
+            ip link add eth0 type veth peer name far0
+            ip link add eth1 type veth peer name vpc0
+            ip tuntap add tun101 mode tun
+            ip tuntap add tun102 mode tun
+            for device in eth0 far0 eth1 vpc0 tun101 tun102; do ip link set $device up; done
+            ip address add 198.51.100.1/24 dev eth0
+            ip address add 198.51.100.2/24 dev eth0
+            ip address add 10.1.0.1/24 dev eth1
+            ip route add default via 198.51.100.254""")
+        return f"--net=/run/netns/{name}"
+
+    def command(self, *words):
+        """nsenter becomes what it starts."""
+        return ["nsenter", self.namespace, f"{BUILD}/tests/espalierd-replay", *words, "--socket", self.socket, "--bpffs",
+                self.pins, "--state-dir", f"{self.dir}/state", "--runtime-dir", f"{self.dir}/run"]
 
     def wait_for(self, what, condition):
         end = time.monotonic() + START_S
@@ -120,13 +146,13 @@ class Daemon:
                 fail(f"did not happen within {START_S} s: {what}")
             time.sleep(0.05)
 
-    @staticmethod
-    def ask(*words):
-        done = subprocess.run([f"{BUILD}/espalier", "-j", "-s", SOCKET, *words], text=True, capture_output=True)
+    def ask(self, *words):
+        done = subprocess.run([f"{BUILD}/espalier", "-j", "-s", self.socket, *words], text=True, capture_output=True)
         return None if done.returncode else json.loads(done.stdout)
 
     def reaction(self, *words, text=None):
-        return json.loads(run(f"{BUILD}/tests/reaction", PINS, REPLAY, *map(str, words), text=text, timeout=2 * START_S))
+        return json.loads(run(f"{BUILD}/tests/reaction", self.pins, self.replay, *map(str, words), text=text,
+                              timeout=2 * START_S))
 
     def idle(self):
         """Until the kernel's copy of the routes has caught up, too."""
@@ -144,12 +170,11 @@ class Daemon:
                     return int(schedstat.read().split()[1]) / 1e3
         fail("espalierd has no real-time thread")
 
-    def falls(self):
+    def falls(self, count):
+        """(each one's us, those that the thread waited for a processor in all)."""
         waited = self.sentry_waited_us()
-        spread = spread_of(self.reaction("falls", FALLS, GAP_US, TUNNELS[0])["us"])
-        # It wakes for the fall and for the return.
-        spread["waited"] = round((self.sentry_waited_us() - waited) / (2 * FALLS), 1)
-        return spread
+        us = self.reaction("falls", count, GAP_US, TUNNELS[0])["us"]
+        return us, self.sentry_waited_us() - waited
 
     def withdrawal(self):
         """The first and the last route, and 1,000 in between. Begins when nothing else is to be done."""
@@ -161,22 +186,23 @@ class Daemon:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(START_S)
-        run(f"{BUILD}/tests/espalierd-replay", "--cleanup", "--socket", SOCKET, "--bpffs", PINS, "--state-dir",
-            f"{WORK}/state-{self.size}", "--runtime-dir", WORK)
+        run(*self.command("--cleanup"))
+        run("ip", "netns", "delete", f"size{self.size}")
 
 
 class Applies:
     """One apply after the other, each of as many routes; a tenth of them change."""
 
     def __init__(self, daemon):
-        self.files = [write_config(f"{WORK}/{n}.yaml", n * daemon.size // 10, daemon.size) for n in (1, 0)]
+        self.socket = daemon.socket
+        self.files = [write_config(f"{daemon.dir}/{n}.yaml", n * daemon.size // 10, daemon.size) for n in (1, 0)]
         self.done, self.stopping, self.failed = 0, False, None
         self.thread = threading.Thread(target=self.loop)
         self.thread.start()
 
     def loop(self):
         while not self.stopping:
-            done = subprocess.run([f"{BUILD}/espalier", "-s", SOCKET, "apply", self.files[self.done % 2]], text=True,
+            done = subprocess.run([f"{BUILD}/espalier", "-s", self.socket, "apply", self.files[self.done % 2]], text=True,
                                   capture_output=True)
             if done.returncode:
                 self.failed = done.stderr
@@ -197,10 +223,14 @@ def percentile(values, share):
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def spread_of(us):
+def spread_of(falls):
+    """Of (us, waited) of each round."""
+    us = [one for part, _ in falls for one in part]
     if len(us) != FALLS:
         fail(f"{len(us)} of {FALLS} falls were seen")
-    return {"p50": round(statistics.median(us), 1), "p99": round(percentile(us, 0.99), 1), "max": round(max(us), 1)}
+    # It wakes for the fall and for the return.
+    return {"p50": round(statistics.median(us), 1), "p99": round(percentile(us, 0.99), 1), "max": round(max(us), 1),
+            "waited": round(sum(waited for _, waited in falls) / (2 * FALLS), 1)}
 
 
 def cpu_times():
@@ -210,29 +240,40 @@ def cpu_times():
     return ticks[7], sum(ticks)
 
 
-def measure_size(size):
-    daemon = Daemon(size)
+def withdrawals(daemon):
+    all_out = [daemon.withdrawal() for _ in range(WITHDRAWALS)]
+    daemon.idle()
+    progress(f"{daemon.size} routes: withdrawn and back, {WITHDRAWALS} times")
+    return {key: round(statistics.median(w[key] for w in all_out), 1) for key in ("withdrawal_ms", "return_ms")}
+
+
+def quiet_falls(daemons):
+    """By daemon."""
+    turns = [[d.falls(FALLS // ROUNDS + (n < FALLS % ROUNDS)) for d in daemons] for n in range(ROUNDS)]
+    progress(f"{FALLS} falls each, in turn")
+    return [spread_of(falls) for falls in zip(*turns)]
+
+
+def busy_falls(daemon):
+    applies = Applies(daemon)
+    time.sleep(0.2)
+    spread = spread_of([daemon.falls(FALLS)])
+    count = applies.end()
+    progress(f"{daemon.size} routes: {FALLS} falls during {count} applies")
+    return {**spread, "applies": count}
+
+
+def measure_daemons(daemons):
     stolen, total = cpu_times()
-    try:
-        progress(f"{size} routes: loaded")
-        all_out = [daemon.withdrawal() for _ in range(WITHDRAWALS)]
-        daemon.idle()
-        progress(f"{size} routes: withdrawn and back, {WITHDRAWALS} times")
-        quiet = daemon.falls()
-        applies = Applies(daemon)
-        time.sleep(0.2)
-        busy = daemon.falls()
-        count = applies.end()
-        progress(f"{size} routes: {2 * FALLS} falls")
-        now = cpu_times()
-    finally:
-        daemon.stop()
-    return {"routes": size, "p50_us": quiet["p50"], "p99_us": quiet["p99"], "max_us": quiet["max"],
-            "busy_p50_us": busy["p50"], "busy_p99_us": busy["p99"], "busy_max_us": busy["max"], "applies": count,
-            "waited_us": quiet["waited"], "busy_waited_us": busy["waited"], "load": round(os.getloadavg()[0], 1),
-            "withdrawal_ms": round(statistics.median(w["withdrawal_ms"] for w in all_out), 1),
-            "return_ms": round(statistics.median(w["return_ms"] for w in all_out), 1),
-            "stolen": round((now[0] - stolen) / (now[1] - total), 4)}
+    routes = [withdrawals(d) for d in daemons]
+    quiet = quiet_falls(daemons)
+    busy = [busy_falls(d) for d in daemons]
+    now = cpu_times()
+    for daemon, r, q, b in zip(daemons, routes, quiet, busy):
+        yield {"routes": daemon.size, "p50_us": q["p50"], "p99_us": q["p99"], "max_us": q["max"], "busy_p50_us": b["p50"],
+               "busy_p99_us": b["p99"], "busy_max_us": b["max"], "applies": b["applies"], "waited_us": q["waited"],
+               "busy_waited_us": b["waited"], "load": round(os.getloadavg()[0], 1), **r,
+               "stolen": round((now[0] - stolen) / (now[1] - total), 4)}
 
 
 # ---- the ground ----------------------------------------------------------------------------------------------------
@@ -248,18 +289,7 @@ def own_namespaces():
         mount -t tmpfs run /run
         mount -t sysfs sysfs /sys
         mount -t bpf bpf /sys/fs/bpf
-        mkdir {WORK}
-        sysctl -qw net.unix.max_dgram_qlen=1000000
-        ip link set lo up
-        ip link add eth0 type veth peer name far0
-        ip link add eth1 type veth peer name vpc0
-        ip tuntap add tun101 mode tun
-        ip tuntap add tun102 mode tun
-        for device in eth0 far0 eth1 vpc0 tun101 tun102; do ip link set $device up; done
-        ip address add 198.51.100.1/24 dev eth0
-        ip address add 198.51.100.2/24 dev eth0
-        ip address add 10.1.0.1/24 dev eth1
-        ip route add default via 198.51.100.254""")
+        mkdir {WORK}""")
 
 
 def keep_awake(cpu, parent):
@@ -277,7 +307,15 @@ def measure_sizes():
     for cpu in os.sched_getaffinity(0) if AWAKE else []:
         if not os.fork():
             keep_awake(cpu, parent)
-    return [measure_size(size) for size in SIZES]
+    daemons = []
+    try:
+        for size in SIZES:
+            daemons.append(Daemon(size))
+            progress(f"{size} routes: loaded")
+        return list(measure_daemons(daemons))
+    finally:
+        for daemon in daemons:
+            daemon.stop()
 
 
 def measure_reaction():
