@@ -138,6 +138,7 @@ int bgp_drop_stale(struct gateway *g, size_t connection, tunnel_mask tunnels)
 			    g->config.connections[connection].name);
 	if (learned_unsettled(g->learned[connection]))
 		bgp_request_settling(g);
+	bgp_remember_later(g);
 	return err;
 }
 

@@ -11,7 +11,7 @@ import time
 
 import gateway as ground
 from gateway import CONFIG, HOST, Gateway, alarms, frame, flow, hop, inside_tunnels, run, wait_for, write
-from routing import RoutingDaemon, goes, path, show_bgp, stale, traffic
+from routing import RoutingDaemon, end_controller, goes, path, show_bgp, stale, traffic
 
 YAML = """
 gateway: { limits: %(limits)s, damping: off, audit: %(audit)s }
@@ -270,7 +270,7 @@ def without_limits_all_are_accepted():
 def a_killed_daemon_finds_the_routes_again_and_loses_no_packet():
     bgp("add", "10.61.0.0/16", "nexthop dev tun101 nexthop dev tun102")
     goes("10.61.0.1", "one", "two")
-    G.stop(signal.SIGKILL)
+    end_controller()
     bgp("add", "10.62.0.0/16", "dev tun102")
     G.start()
     assert path("10.61.0.1") == {"one", "two"} and path("10.62.0.1") == {"two"}
@@ -328,7 +328,7 @@ def what_an_administrator_removes_goes_at_once():
     assert stale() == [0, 0] and counts() == [(0, 0), (0, 0)]
     # Of what the gateway has read and not heard, too.
     bgp("add", "10.66.0.0/16", "dev tun101")
-    G.stop(signal.SIGKILL)
+    end_controller()
     G.start()
     bgp("add", "10.67.0.0/16", "dev tun101")
     goes("10.67.0.1", "one")
@@ -412,9 +412,7 @@ def what_is_stale_never_moves_to_another_tunnel():
 
 
 def restart_controller(sig=signal.SIGKILL, meanwhile=lambda: None):
-    """What it has written down by then is what the next one knows."""
-    time.sleep(0.5)
-    G.stop(sig)
+    end_controller(sig)
     meanwhile()
     G.start()
 

@@ -5,7 +5,6 @@ real one: tests/netns/frr.py, where there is one.
 """
 import json
 import os
-import signal
 import socket
 import struct
 import sys
@@ -15,7 +14,7 @@ from scapy.all import Ether, ICMP, IP, IPOption_Router_Alert, Raw, UDP
 
 import gateway as ground
 from gateway import CONFIG, HOST, Gateway, alarms, frame, hop, inside_tunnels, run, wait_for, write
-from routing import RoutingDaemon, by_tunnel, goes, offered, path, show_bgp, stale, traffic
+from routing import RoutingDaemon, by_tunnel, end_controller, goes, offered, path, show_bgp, stale, traffic
 
 YAML = """
 gateway: { limits: none, on_no_route: %(no_route)s, fpm: { port: %(port)s, quiet: 2s%(user)s } }
@@ -532,7 +531,7 @@ def a_killed_gateway_goes_on_with_what_the_kernel_has_until_zebra_is_back():
     Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)), route(NEWROUTE, "10.51.0.0/16", named(21)))
     KERNEL.do("route add 10.50.0.0/16 dev tun101 table 1001 proto bgp metric 20")  # as zebra does
     goes("10.51.0.9", "one")
-    G.stop(signal.SIGKILL)
+    end_controller()
 
     def restart():
         G.start()

@@ -3,9 +3,11 @@
 A routing daemon as the kernel sees it: one process whose netlink socket adds and removes routes for as long as it lives.
 Its like is what espalierd tells by who wrote a route. And what becomes of such routes, on the ground of gateway.py.
 """
+import signal
 import subprocess
 import tempfile
 import threading
+import time
 
 import gateway as ground
 from gateway import DEADLINE, HOST, flow, frame, hop, wait_for
@@ -42,6 +44,12 @@ class RoutingDaemon:
         self.complaints.seek(at)
         said = self.complaints.read().strip()
         assert not said, said
+
+
+def end_controller(sig=signal.SIGKILL):
+    """When it has written down what the next one is to know of BGP."""
+    time.sleep(0.5)
+    ground.G.stop(sig)
 
 
 def path(destination, source=HOST):
