@@ -144,7 +144,7 @@ void bgp_await_expiry(struct gateway *g);
 int bgp_on_expire(sd_event_source *source, uint64_t usec, void *gateway);
 
 /* gateway_bgp_memory.c */
-/* An sd_event_time_handler_t: does so. */
+/* An sd_event_time_handler_t: what bgp_remember_later() put off. */
 int bgp_on_remember(sd_event_source *source, uint64_t usec, void *gateway);
 
 /* gateway_bgp_fpm.c */
