@@ -51,7 +51,7 @@ test-unit: $(UNIT) $(FUZZ) $(BUILD)/espalier ## core and wire, the command line,
 	@BUILD=$(BUILD) tests/run unit 120 $(UNIT) $(CLI_TESTS) $(FUZZ:%='tests/fuzz/run 20 %')
 
 test-netns: $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event $(T)/stream $(T)/reaction ## the real daemon in network namespaces of this host
-	@BUILD=$(BUILD) tests/run netns 300 $(NETNS_TESTS)
+	@BUILD=$(BUILD) tests/run netns 900 $(NETNS_TESTS)
 
 test-vm: $(BUILD)/espalier ## real strongSwan and real ESP in a virtual machine
 	@BUILD=$(BUILD) tests/run vm 4500 tests/root/test_render.sh $(VM_DIR)/test

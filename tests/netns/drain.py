@@ -160,7 +160,7 @@ def routes_stay_and_the_kernels_own_avoid_the_tunnel():
 def at_the_deadline_the_rest_moves_and_nothing_is_lost():
     stay = on("two", ways())
     stream = streaming()
-    drain("--idle", "2s", "--deadline", "3s", "two")
+    drain("--idle", "2s", "--deadline", "8s", "two")
     wait_for("those in use are left", lambda: shown("two")["buckets"] == len(stay))
     wait_for("the deadline has passed", lambda: shown("two")["state"] == "drained")
     assert on("two", ways()) == set()
@@ -349,7 +349,7 @@ def behind_a_gate_no_flow_in_use_moves_back():
 
 
 def a_gate_opens_at_last():
-    gated("60s", "2s")
+    gated("60s", "6s")
     G.down(2)
     stream = streaming()
     G.up(2)

@@ -17,7 +17,7 @@ from gateway import CONFIG, HOST, Gateway, alarms, frame, hop, inside_tunnels, r
 from routing import RoutingDaemon, by_tunnel, end_controller, goes, offered, path, show_bgp, stale, traffic
 
 YAML = """
-gateway: { limits: none, on_no_route: %(no_route)s, fpm: { port: %(port)s, quiet: 2s%(user)s } }
+gateway: { limits: none, on_no_route: %(no_route)s, fpm: { port: %(port)s, quiet: %(quiet)s%(user)s } }
 transit_router:
   tables:
     main: { learn: [%(learn)s], slow_path: %(slow_path)s }
@@ -149,9 +149,9 @@ def dial_as(user, zebra, **how):
 
 
 def configure(feed="fpm", graceful="{ restart_time: 120s }", port=PORT, slow_path="full", learn="vpc-a, dc-1, dc-2",
-              no_route="drop", user=None):
+              no_route="drop", user=None, quiet="2s"):
     write(CONFIG, YAML % {"feed": feed, "graceful": graceful, "port": port, "slow_path": slow_path, "learn": learn,
-                          "no_route": no_route, "user": f", user: {user}" if user else ""})
+                          "no_route": no_route, "quiet": quiet, "user": f", user: {user}" if user else ""})
 
 
 def apply(**what):
@@ -242,11 +242,13 @@ def a_replay_is_marked_and_swept_without_a_gap():
         Z.say(route(NEWROUTE, "10.52.0.0/16", named(20)))
         wait_for("what did not come goes", lambda: offered() == [2, 1] and stale() == [0, 0])
         assert path("10.51.0.1") == {"no-route"} and path("10.52.0.1") == {"one", "two"}
+    apply(quiet="8s")  # a machine may stand still for a while
     Z.objects()
     Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)), route(NEWROUTE, "10.51.0.0/16", named(21)),
           route(NEWROUTE, "10.52.0.0/16", named(20)))
     goes("10.52.0.1", "one", "two")
     traffic(replay)
+    apply()
     nothing_left()
 
 
@@ -303,16 +305,16 @@ def a_session_that_is_back_says_nothing_of_the_other_ones_routes():
 
 
 def a_stream_that_returns_late_has_its_time_all_the_same():
-    apply(graceful="{ restart_time: 4s }")
+    apply(graceful="{ restart_time: 10s }")
     Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
     goes("10.50.0.9", "one")
 
     def late():
         Z.hang_up()
-        wait_for("it is about to go", lambda: stale() == [1, 0] and show_bgp()["stale_for_s"] < 2)
+        wait_for("it is about to go", lambda: stale() == [1, 0] and show_bgp()["stale_for_s"] < 5)
         Z.dial()
         connected()
-        time.sleep(3)
+        time.sleep(6)
         assert stale() == [1, 0]
         Z.objects()
         Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
@@ -323,7 +325,7 @@ def a_stream_that_returns_late_has_its_time_all_the_same():
 
 
 def stale_routes_of_a_stream_that_does_not_return_go_in_time():
-    apply(graceful="{ restart_time: 2s }")
+    apply(graceful="{ restart_time: 5s }")
     Z.say(route(NEWROUTE, "10.50.0.0/16", named(21)))
     goes("10.50.0.9", "one")
     Z.hang_up()

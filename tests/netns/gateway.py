@@ -31,7 +31,7 @@ NOTIFY = f"{STATE}/notify.sock"
 PINS = "/sys/fs/bpf/espalier"
 HOST = "10.1.0.2"
 HOST6 = "fd00:1::2"
-DEADLINE = 10.0
+DEADLINE = 30.0  # for what takes some milliseconds: a machine may stand still for a while
 
 
 def tunnels(one="", two=""):
@@ -304,8 +304,19 @@ class Gateway:
         rows = self.cli("show", "drops", "--all")
         return sum(r["packets"] for r in rows if r["reason"] == reason and r["attachment"] == attachment)
 
-    def path(self, *flow, source=HOST):
-        return self.cli("explain", "--in", "vpc-a", source, *[str(f) for f in flow])
+    def ask(self, **request):
+        """As the command line does (doc/control.md), where many questions have little time."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(SOCKET)
+            s.sendall(json.dumps(request).encode() + b"\n")
+            answer = json.load(s.makefile())
+        assert answer["ok"], answer
+        return answer["result"]
+
+    def path(self, destination, *flow, source=HOST):
+        """flow: protocol, source port, destination port"""
+        return self.ask(command="explain", **{"in": "vpc-a"}, source=source, destination=destination,
+                        **dict(zip(("protocol", "source_port", "destination_port"), flow)))
 
     def drain(self):
         for wire in (self.vpc, self.far, *self.tun.values()):
@@ -478,7 +489,7 @@ def flows_spread_and_explain_tells_where():
     G.up(2)
     seen = {"one": 0, "two": 0}
     for port in range(2000, 2064):
-        told = G.path("10.50.0.9", "udp", port, 7)
+        told = G.cli("explain", "--in", "vpc-a", HOST, "10.50.0.9", "udp", str(port), "7")
         packet = flow(port)
         G.vpc.send(frame(packet))
         G.tun[TUN[told["tunnel"]]].expect(hop(packet))
@@ -679,7 +690,7 @@ def tell(gateway, stories, wanted=(), before=None, after_failure=None):
         except Exception as why:  # a story's failure is reported, and the next one told
             failed += 1
             print(f"not ok {story.__name__}: {why}", flush=True)
-            if not isinstance(why, AssertionError):
+            if not isinstance(why, AssertionError) or not str(why):
                 traceback.print_exc()
             if gateway.daemon.poll() is not None:
                 break
