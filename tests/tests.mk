@@ -50,7 +50,8 @@ test: deps ## all four tiers; closes with "N passed, N failed"
 test-unit: $(UNIT) $(FUZZ) $(BUILD)/espalier ## core and wire, the command line, a short fuzz run
 	@BUILD=$(BUILD) tests/run unit 120 $(UNIT) $(CLI_TESTS) $(FUZZ:%='tests/fuzz/run 20 %')
 
-test-netns: $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event $(T)/stream $(T)/reaction ## the real daemon in network namespaces of this host
+NETNS_NEEDS := $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event $(T)/stream $(T)/reaction
+test-netns: $(NETNS_NEEDS) ## the real daemon in network namespaces of this host
 	@BUILD=$(BUILD) tests/run netns 900 $(NETNS_TESTS)
 
 test-vm: $(BUILD)/espalier ## real strongSwan and real ESP in a virtual machine
@@ -64,9 +65,11 @@ include tests/bench/failover.mk
 include tests/bench/bgp.mk
 
 .PHONY: fuzz soak
-soak: fuzz ## what takes longer: ten minutes of fuzzing each decoder, the gateway's scenario three times, BGP under storms
+soak: fuzz $(NETNS_NEEDS) ## what takes longer: ten minutes of fuzzing each decoder, BGP under storms, the gateway's scenario three times
+	@BUILD=$(BUILD) ESPALIER_FLAPS=$${ESPALIER_FLAPS:-300} tests/netns/test_frr.sh \
+		a_storm_of_prefixes_by_the_stream a_storm_of_prefixes_by_the_kernel
 	@for i in 1 2 3; do $(VM_DIR)/test gateway || exit 1; done
-	@ESPALIER_VM_TIMEOUT=14400 $(VM_DIR)/test bgp-soak
+	@ESPALIER_VM_TIMEOUT=7200 $(VM_DIR)/test bgp-soak
 
 fuzz: $(FUZZ) ## fuzz each decoder for ten minutes
 	@for f in $(FUZZ); do tests/fuzz/run 600 $$f || exit 1; done

@@ -97,6 +97,17 @@ static struct member_set wanted_set(const struct recovery *r, uint32_t table,
 	return answer.kind == FIB_TUNNELS ? answer.set : (struct member_set){ 0 };
 }
 
+/* In the maps too: what fell while no controller ran has buckets of its own no longer. */
+static void adopt_group(struct gateway *g, uint32_t id, const struct member_set *set,
+			const struct group *content)
+{
+	struct tunnel_view view = forwarding_view(g);
+
+	if (!groups_adopt(&g->groups, id, set, content, &view) && set->count &&
+	    memcmp(content, &g->groups.list[id].place.content, sizeof(*content)))
+		forwarding_write_group(g, id);
+}
+
 /*
  * A group of a former controller goes on serving the set that its route is to have now. One that no
  * route wants gets the empty set: its id is not given out before its routes are gone.
@@ -105,7 +116,6 @@ static struct member_set recover_group(struct recovery *r, uint32_t id, uint32_t
 				       const struct prefix *p)
 {
 	struct gateway *g = r->g;
-	struct tunnel_view view;
 	struct member_set set;
 	struct group content;
 
@@ -119,8 +129,7 @@ static struct member_set recover_group(struct recovery *r, uint32_t id, uint32_t
 	groups_release(&g->groups, id);
 	if (groups_find(&g->groups, &set) >= 0)
 		set.count = 0; /* another group serves this set already */
-	view = forwarding_view(g);
-	groups_adopt(&g->groups, id, &set, &content, &view);
+	adopt_group(g, id, &set, &content);
 	return set;
 }
 

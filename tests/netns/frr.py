@@ -343,13 +343,13 @@ def a_storm(flaps):
 
 
 def a_storm_of_prefixes_by_the_stream():
-    a_storm(5)
+    a_storm(int(os.environ.get("ESPALIER_FLAPS", 5)))
 
 
 def a_storm_of_prefixes_by_the_kernel():
     apply(feed="kernel")
     wait_for("the kernel vouches for all", lambda: stale() == [0, 0])
-    a_storm(20)
+    a_storm(int(os.environ.get("ESPALIER_FLAPS", 20)))
 
 
 def all_of_frr_killed_and_restarted_loses_no_packet():

@@ -549,6 +549,8 @@ def a_restart_over_a_lost_tunnel_notices():
     G.start()
     assert G.live(1) and not G.live(2)
     expect_on({p: "one" for p in before})
+    G.cli("audit")
+    assert G.cli("status")["drift"]["found"] == 0, G.cli("show", "drift")
     G.up(2)
 
 
