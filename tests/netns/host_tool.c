@@ -28,16 +28,17 @@ struct tool {
 	struct fixture world;
 	struct host *host;
 	size_t bulk;
+	bool bulk_v6;
 	const char *state;
 };
 
 static void bulk_routes(struct tool *t)
 {
-	struct prefix p = a_prefix("20.0.0.0/32");
+	struct prefix p = a_prefix(t->bulk_v6 ? "2000::/32" : "20.0.0.0/32");
 	struct fib_answer answer = to_tunnels();
 
 	for (size_t i = 0; i < t->bulk; i++) {
-		uint32_t host = htonl(0x14000000u + (uint32_t)i);
+		uint32_t host = htonl((t->bulk_v6 ? 0x20000000u : 0x14000000u) + (uint32_t)i);
 
 		memcpy(p.address.bytes, &host, sizeof(host));
 		if (fib_set(&t->world.fib_tables[0], &p, &answer))
@@ -275,6 +276,9 @@ static void option(struct tool *t, int c)
 	case 'b':
 		t->bulk = strtoul(optarg, NULL, 10);
 		break;
+	case '6':
+		t->bulk_v6 = true;
+		break;
 	case 's':
 		t->state = optarg;
 		break;
@@ -323,6 +327,7 @@ int main(int argc, char **argv)
 		{ "pass", no_argument, NULL, 'p' },	 /* on_no_route: pass */
 		{ "next-hop", required_argument, NULL, 'n' },
 		{ "bulk", required_argument, NULL, 'b' }, /* that many host routes beside */
+		{ "ipv6", no_argument, NULL, '6' },	  /* these are of IPv6 */
 		{ "state", required_argument, NULL, 's' },
 		{ "vlan", required_argument, NULL, 'v' },
 		{ "vrf", no_argument, NULL, 'x' }, /* xfrm interfaces in a VRF */

@@ -223,6 +223,33 @@ killed_half_way_is_repaired() {
 		apply_equals_plan
 }
 
+# The kernel begins an IPv6 dump anew when a route came meanwhile, and leaves out as many as it has told: with some of those gone
+# that is too many.
+others_write_without_end() {
+	local n i=0
+	for n in $(seq 50); do
+		printf 'route add blackhole 1%d:%x::/32 table 2000 proto bgp\n' "$((i % 2))" "$n" >>"$work/others.0"
+		printf 'route add blackhole 1%d:%x::/32 table 2000 proto bgp\n' "$((i % 2 + 1))" "$n" >>"$work/others.1"
+	done
+	while :; do
+		sed 's/ add / del /' "$work/others.$((i++ % 2))" | ip -6 -force -batch - 2>/dev/null
+		ip -6 -force -batch "$work/others.$((i % 2))" 2>/dev/null
+	done
+}
+others_in_an_ipv6_table_hide_no_route() {
+	local pid status=0
+	tool --bulk 20000 --ipv6 apply || return 1
+	others_write_without_end &
+	pid=$!
+	for _ in $(seq 10); do
+		tool --bulk 20000 --ipv6 apply || status=1
+	done
+	kill "$pid"
+	wait "$pid" 2>/dev/null
+	ip -6 route flush table 2000 proto bgp
+	[ "$status" = 0 ] && apply_equals_plan
+}
+
 against_the_former_plan() {
 	tool again || return 1
 	same "" "$(ip route show 10.50.0.0/16 table 2000)" &&
@@ -410,6 +437,7 @@ claim "somebody else's device is taken over" foreign_device_is_not_taken
 ip link add probe type vrf table 4242 2>/dev/null ||
 	claim "a kernel without VRF is not explained" no_vrf_is_said_in_one_sentence
 claim "killed half way, the next start does not repair" killed_half_way_is_repaired
+claim "others in an IPv6 table hide routes that stand" others_in_an_ipv6_table_hide_no_route
 claim "a change against the former plan goes wrong" against_the_former_plan
 claim "a route leads into a device that is down" device_down_takes_no_routes
 claim "a missing device gives a sentence per route" missing_device_is_said_once
