@@ -674,6 +674,12 @@ STORIES = [
 ]
 
 
+def reason(why):
+    """What is wrong; of a claim without words, the claim."""
+    at = traceback.extract_tb(why.__traceback__)[-1]
+    return str(why) or f"{os.path.basename(at.filename)}:{at.lineno}: {at.line}"
+
+
 def tell(gateway, stories, wanted=(), before=None, after_failure=None):
     """
     Tells the stories, or those that are wanted by name; the exit status. before() makes the ground ready for each,
@@ -691,8 +697,8 @@ def tell(gateway, stories, wanted=(), before=None, after_failure=None):
             print(f"ok {story.__name__}", flush=True)
         except Exception as why:  # a story's failure is reported, and the next one told
             failed += 1
-            print(f"not ok {story.__name__}: {why}", flush=True)
-            if not isinstance(why, AssertionError) or not str(why):
+            print(f"not ok {story.__name__}: {reason(why)}", flush=True)
+            if not isinstance(why, AssertionError):
                 traceback.print_exc()
             if gateway.daemon.poll() is not None:
                 break
