@@ -14,14 +14,13 @@
 . "$ground_source/vm/scenarios/bird.sh"
 
 bgp_tunnels=(dc-1-1 dc-1-2 dc-2-1 dc-2-2 branch-1)
-bgp_secrets=$ground_state/secrets
 
 # dc-1 and dc-2 are looked up in wan, vpc in main, lab in lab, which knows dc-2 alone. Timers are slow enough for a loaded
 # emulated processor.
 bgp_yaml() {
 	local timers="{ bfd: { interval: 1s, multiplier: 10 }, graceful_restart: { restart_time: 240s } }"
 	cat <<TEXT
-gateway: { secrets: $bgp_secrets }
+gateway: { secrets: $ground_secrets }
 transit_router:
   tables:
     main: { learn: [vpc-a, dc-1, dc-2, branch] }
@@ -123,21 +122,11 @@ bgp_ground_up() {
 	ground_underlay_hosts+=(198.51.100.1 198.51.100.2 198.51.100.3 198.51.100.4 203.0.113.1 203.0.113.2)
 	topology_up || return 1
 	bgp_links_up || return 1
-	bgp_secrets_make "${bgp_tunnels[@]}" || return 1
+	secrets_make "${bgp_tunnels[@]}" || return 1
 	bgp_yaml >"$espalier_config"
 	espalier_up || return 1
 	customers_up || return 1
 	bgp_gateway_up || return 1
-}
-
-# Pre-shared keys: a file each, which is root's alone [D16].
-bgp_secrets_make() # NAME…
-{
-	local name
-	(umask 077 && mkdir -p "$bgp_secrets") || return 1
-	for name; do
-		(umask 077 && printf 'espalier scenario, %s, 7f3a9c51\n' "$name" >"$bgp_secrets/$name") || return 1
-	done
 }
 
 # strongSwan and the routing daemon of this gateway, from what is rendered.

@@ -192,7 +192,7 @@ print_closed() { jq -r '"\(.plaintext) of \(.sent) packets left"' "$figures/clos
 # ---- the second act: the same connection over BGP -----------------------------------------------------------------------
 
 demo_bgp_yaml() {
-	printf 'gateway: { secrets: %s }\n' "$bgp_secrets"
+	printf 'gateway: { secrets: %s }\n' "$ground_secrets"
 	espalier_yaml | sed -e 's/connection: dc-1, association: main/&, synchronize: true/' \
 		-e 's/^    routes: .*/    bgp: { bfd: { interval: 1s, multiplier: 4 } }/' \
 		-e 's/bgp_address: 169.254.10.1/&, psk: dc-1-1/' -e 's/bgp_address: 169.254.11.1/&, psk: dc-1-2/'
@@ -307,7 +307,7 @@ demonstrate closed "nothing leaves in plaintext" print_closed nothing_leaves_wit
 show espalier show drops
 
 heading "11 The same connection over BGP: applied while the gateway runs, both ends from \`espalier render\`"
-bgp_secrets_make dc-1-1 dc-1-2
+secrets_make dc-1-1 dc-1-2
 demo_bgp_yaml >"$ground_state/bgp.yaml"
 diff "$espalier_config" "$ground_state/bgp.yaml" | sed 's/^/   /' || true
 cp "$ground_state/bgp.yaml" "$espalier_config"

@@ -126,11 +126,10 @@ TEXT
 
 # ---- a NAT in between -----------------------------------------------------------------------------------------------------------
 
-# NAMESPACE's charon with the addresses that the NAT gives: PATTERN is what of swanctl.conf names one.
+# NAMESPACE's charon with the addresses that the NAT gives: PATTERN is what of the rendered file names one.
 behind_nat() # NAMESPACE PATTERN
 {
-	swanctl_conf "$1" | sed -E "s/($2) = 192\\.0\\./\\1 = 172.20./" >"$ground_state/nat.conf"
-	cp "$ground_state/nat.conf" "$(home_directory "$1" swanctl)/swanctl.conf"
+	sed -i -E "s/($2) = 192\\.0\\./\\1 = 172.20./" "$(home_directory "$1" swanctl)/espalier.conf"
 	swanctl_in "$1" --load-conns >/dev/null
 }
 

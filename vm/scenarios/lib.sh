@@ -30,9 +30,7 @@ ground_if_ids_gateway=(101 102)
 ground_if_ids_dc=(201 202)
 # Between these addresses ESP and IKE may pass.
 ground_underlay_hosts=(192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.4)
-# Of charon and swanctl; the smallest set of Debian's strong ones that also OpenSSL-less builds know.
-ground_ike_proposal=aes128gcm16-prfsha256-ecp256
-ground_esp_proposal=aes128gcm16-ecp256
+ground_secrets=$ground_state/secrets
 
 # shellcheck source=vm/scenarios/home.sh
 . "$ground_source/vm/scenarios/home.sh"

@@ -16,93 +16,106 @@ ground_side() # NAMESPACE → sets own, peer (addresses by tunnel) and if_ids
 	esac
 }
 
-# The connections t0 and t1 of one side, in the syntax of swanctl.conf, pre-shared keys included. OPTIONS are lines for
+# What is negotiated here, for `espalier render`: tunnels t0 and t1.
+strongswan_yaml() {
+	cat <<TEXT
+gateway: { secrets: $ground_secrets }
+transit_router:
+  tables:
+    main: { learn: [dc-1] }
+attachments:
+  dc-1: { type: vpn, connection: dc-1, association: main }
+customer_gateways:
+  dc-1: { addresses: [192.0.2.2, 192.0.2.4] }
+connections:
+  dc-1:
+    customer_gateway: dc-1
+    routes: [10.50.0.0/16]
+    tunnels:
+      - { name: t0, if_id: ${ground_if_ids_gateway[0]}, local_address: 192.0.2.1, remote_address: 192.0.2.2, psk: t0 }
+      - { name: t1, if_id: ${ground_if_ids_gateway[1]}, local_address: 192.0.2.3, remote_address: 192.0.2.4, psk: t1 }
+TEXT
+}
+
+# Pre-shared keys: a file each, which is root's alone [D16].
+secrets_make() # NAME…
+{
+	local name
+	(umask 077 && mkdir -p "$ground_secrets") || return 1
+	for name; do
+		(umask 077 && printf 'espalier scenario, %s, 7f3a9c51\n' "$name" >"$ground_secrets/$name") || return 1
+	done
+}
+
+# One side's files into the home's /etc/swanctl. What is rendered for a peer has no keys: it gets the gateway's.
+strongswan_render() # NAMESPACE
+{
+	local config=$ground_state/strongswan.yaml
+	secrets_make t0 t1 || return 1
+	strongswan_yaml >"$config"
+	in_home "$1" "$ground_build/espalier" render swanctl --output /etc/swanctl "$config" >/dev/null || return 1
+	[ "$1" = gateway ] ||
+		in_home "$1" "$ground_build/espalier" render peer dc-1 --output /etc/swanctl "$config" >/dev/null
+}
+
+# What the scenes have otherwise than it is rendered: they begin and end each negotiation themselves. OPTIONS are lines for
 # both connections and for both of their children; they override what stands here.
 swanctl_conf() # NAMESPACE [CONNECTION_OPTIONS [CHILD_OPTIONS]]
 {
-	local own peer if_ids i connection_options=${2:-} child_options=${3:-}
+	# shellcheck disable=SC2034 # ground_side sets all three
+	local own peer if_ids i
 	ground_side "$1"
-	printf 'connections {\n'
+	printf 'include espalier.conf\n'
 	for i in 0 1; do
 		cat <<TEXT
+connections {
 	t$i {
-		version = 2
-		mobike = no
-		local_addrs = ${own[i]}
-		remote_addrs = ${peer[i]}
-		proposals = $ground_ike_proposal
-		dpd_delay = 10s
-		$connection_options
-		local {
-			auth = psk
-			id = ${own[i]}
-		}
-		remote {
-			auth = psk
-			id = ${peer[i]}
-		}
+		keyingtries = 1
+		${2:-}
 		children {
 			t$i {
-				local_ts = 0.0.0.0/0, ::/0
-				remote_ts = 0.0.0.0/0, ::/0
 				if_id_in = ${if_ids[i]}
 				if_id_out = ${if_ids[i]}
-				esp_proposals = $ground_esp_proposal
-				mode = tunnel
 				start_action = none
 				close_action = none
 				dpd_action = clear
-				$child_options
+				${3:-}
 			}
 		}
 	}
+}
 TEXT
 	done
-	printf '}\nsecrets {\n'
-	for i in 0 1; do
-		cat <<TEXT
-	ike-t$i {
-		id-own = ${own[i]}
-		id-peer = ${peer[i]}
-		secret = "espalier scenario, tunnel $i, 7f3a9c51"
-	}
-TEXT
-	done
-	printf '}\n'
 }
 
-# Starts charon in the namespace's home (home.sh), so that two live on one machine. With a FILE, its connections are loaded
-# instead of those of swanctl_conf; strongswan_rendered_up takes what Espalier rendered. charon_options are lines as of
+# Starts charon in the namespace's home (home.sh), so that two live on one machine. charon_options are lines as of
 # charon_change.
-strongswan_up() # NAMESPACE [FILE]
+strongswan_up() # NAMESPACE
 {
-	local ns=$1 file=${2:-} dir
-	home_up "$ns" || return 1
-	dir=$(home_directory "$ns" swanctl)
-	printf '%s\n' "${charon_options:-}" >"$dir/options.conf"
-	if [ -n "$file" ]; then
-		cp "$file" "$dir/swanctl.conf"
-	else
-		swanctl_conf "$ns" >"$dir/swanctl.conf"
-	fi
-	chmod 0600 "$dir/swanctl.conf"
-	strongswan_conf 'install_routes = no' 'install_virtual_ip = no' 'interfaces_use = eth0' \
-		'plugins {' 'kernel-netlink {' 'roam_events = no' '}' '}' 'include options.conf' >"$dir/strongswan.conf"
-	strongswan_start "$ns"
+	local dir
+	home_up "$1" || return 1
+	strongswan_render "$1" || return 1
+	dir=$(home_directory "$1" swanctl)
+	swanctl_conf "$1" >"$dir/swanctl.conf"
+	charon_conf "${charon_options:-}" >"$dir/options.conf"
+	strongswan_conf 'interfaces_use = eth0' >"$dir/strongswan.conf"
+	printf 'include options.conf\n' >>"$dir/strongswan.conf"
+	strongswan_start "$1"
 }
 
-# The same with files that are in the home's /etc/swanctl already, as `espalier render` names them.
+# The same with files that are in the home's /etc/swanctl already, and nothing beside them.
 strongswan_rendered_up() # NAMESPACE
 {
-	local ns=$1 dir
-	dir=$(home_directory "$ns" swanctl)
+	local dir
+	dir=$(home_directory "$1" swanctl)
 	printf 'include espalier.conf\n' >"$dir/swanctl.conf"
 	strongswan_conf >"$dir/strongswan.conf"
-	printf 'include charon-espalier.conf\n' >>"$dir/strongswan.conf"
-	strongswan_start "$ns"
+	strongswan_start "$1"
 }
 
-# strongswan.conf, with LINES of charon's section.
+charon_conf() { printf 'charon {\n%s\n}\n' "$1"; } # OPTIONS
+
+# strongswan.conf: what is rendered, and LINES of charon's section.
 strongswan_conf() # [LINE…]
 {
 	cat <<TEXT
@@ -125,6 +138,7 @@ charon-systemd {
 		}
 	}
 }
+include charon-espalier.conf
 TEXT
 }
 
@@ -160,7 +174,7 @@ swanctl_change() # NAMESPACE [CONNECTION_OPTIONS [CHILD_OPTIONS]]
 # when they are needed, others when charon starts.
 charon_change() # NAMESPACE [OPTIONS]
 {
-	printf '%s\n' "${2:-}" >"$(home_directory "$1" swanctl)/options.conf"
+	charon_conf "${2:-}" >"$(home_directory "$1" swanctl)/options.conf"
 	swanctl_in "$1" --reload-settings >/dev/null
 }
 
@@ -198,6 +212,7 @@ swanctl_in() # NAMESPACE ARGUMENT…
 # 6.10 do not say which way: there the address does.
 tunnel_sas() # NAMESPACE t0|t1
 {
+	# shellcheck disable=SC2034 # ground_side sets all three
 	local own peer if_ids i=${2#t}
 	ground_side "$1"
 	in_ns "$1" ip xfrm state list | awk -v own="${own[i]}" -v id="$(printf '0x%x' "${if_ids[i]}")" '
