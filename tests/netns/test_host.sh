@@ -225,27 +225,26 @@ killed_half_way_is_repaired() {
 
 # The kernel begins an IPv6 dump anew when a route came meanwhile, and leaves out as many as it has told: with some of those gone
 # that is too many.
-others_write_without_end() {
-	local n i=0
-	for n in $(seq 50); do
-		printf 'route add blackhole 1%d:%x::/32 table 2000 proto bgp\n' "$((i % 2))" "$n" >>"$work/others.0"
-		printf 'route add blackhole 1%d:%x::/32 table 2000 proto bgp\n' "$((i % 2 + 1))" "$n" >>"$work/others.1"
-	done
-	while :; do
-		sed 's/ add / del /' "$work/others.$((i++ % 2))" | ip -6 -force -batch - 2>/dev/null
-		ip -6 -force -batch "$work/others.$((i % 2))" 2>/dev/null
-	done
+others_write() { # while the file is there
+	local n from=10 to=11
+	while [ -e "$work/others" ]; do
+		for n in $(seq 50); do
+			printf 'route del blackhole %d:%x::/32 table 2000 proto bgp\n' "$from" "$n"
+			printf 'route add blackhole %d:%x::/32 table 2000 proto bgp\n' "$to" "$n"
+		done
+		read -r from to <<<"$to $from"
+	done | ip -6 -force -batch - 2>/dev/null
 }
 others_in_an_ipv6_table_hide_no_route() {
-	local pid status=0
+	local status=0
 	tool --bulk 20000 --ipv6 apply || return 1
-	others_write_without_end &
-	pid=$!
+	: >"$work/others"
+	others_write &
 	for _ in $(seq 10); do
 		tool --bulk 20000 --ipv6 apply || status=1
 	done
-	kill "$pid"
-	wait "$pid" 2>/dev/null
+	rm "$work/others"
+	wait "$!"
 	ip -6 route flush table 2000 proto bgp
 	[ "$status" = 0 ] && apply_equals_plan
 }
