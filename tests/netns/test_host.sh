@@ -392,7 +392,7 @@ tunnel 1: under" "$(tool facts)" && tool --vlan 100 facts | grep -qx 'attachment
 counters_count() {
 	local before after
 	before=$(tool counters vpc | cut -d' ' -f2)
-	mark_vpc || return 1
+	until_true mark_vpc || return 1
 	after=$(tool counters vpc | cut -d' ' -f2)
 	[ "$after" -gt "$before" ]
 }
