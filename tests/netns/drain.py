@@ -94,16 +94,23 @@ def fresh():
     wait_for("nothing waits", lambda: not waiting())
 
 
+def each_flow_sends():
+    def packets():
+        return call("status")["traffic"]["to_tunnels"]["packets"]
+    sent = packets()
+    wait_for("each flow has sent something", lambda: packets() > sent + 2 * FLOWS)
+
+
 def streaming():
-    """A stream that flows: each of its flows has sent something."""
-    sent = call("status")["traffic"]["to_tunnels"]["packets"]
+    """A stream that flows."""
     stream = Stream(RATE)
-    wait_for("the stream flows", lambda: call("status")["traffic"]["to_tunnels"]["packets"] > sent + 2 * FLOWS)
+    each_flow_sends()
     return stream
 
 
 def quiet(stream):
-    """The stream's end; nothing was lost on the way."""
+    """The stream's end, when every flow has shown which way it takes now; nothing was lost on the way."""
+    each_flow_sends()
     seen = stream.end()
     assert seen["sent"] > 100 and not seen["lost"] and not seen["doubled"] and not seen["foreign"], seen
     return seen
