@@ -15,7 +15,7 @@ scenarios=$(dirname "${BASH_SOURCE[0]}")
 # ---- rekeys ---------------------------------------------------------------------------------------------------------------
 
 # How many CHILD_SAs the gateway's charon has rekeyed so far.
-rekeys() { grep -c 'outbound CHILD_SA t[01]{[0-9]*} established' "$(process_log charon-gateway)"; }
+rekeys() { grep -c 'outbound CHILD_SA t[01]{[0-9]*} established' "$(process_log charon-gateway)" || true; }
 
 rekeyed_for_two_minutes() {
 	local before after
