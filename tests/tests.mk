@@ -37,6 +37,11 @@ $(T)/xfrm_event: tests/tools/xfrm_event.c $(wildcard tests/tools/*.h) $(ARCHIVES
 $(T)/reaction: tests/tools/reaction.c $(wildcard tests/tools/*.h) $(ARCHIVES)
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -o $@ $< $(ARCHIVES) -lmnl -lbpf
 
+# Applies plans to this kernel, and plays the far end of tunnels.
+HOST_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard user/io/host*.c))
+$(T)/host_tool: tests/netns/host_tool.c tests/netns/host_fixture.h $(HOST_OBJECTS) $(BUILD)/libcore.a
+	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -Iuser -o $@ $< $(HOST_OBJECTS) $(BUILD)/libcore.a -lmnl
+
 # A stream of numbered packets through a gateway in namespaces.
 $(T)/stream: tests/tools/stream.c
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -o $@ $< -pthread
@@ -50,7 +55,7 @@ test: deps ## all four tiers; closes with "N passed, N failed"
 test-unit: $(UNIT) $(FUZZ) $(BUILD)/espalier ## core and wire, the command line, a short fuzz run
 	@BUILD=$(BUILD) tests/run unit 120 $(UNIT) $(CLI_TESTS) $(FUZZ:%='tests/fuzz/run 20 %')
 
-NETNS_NEEDS := $(BUILD)/espalier $(T)/espalierd-replay $(T)/xfrm_event $(T)/stream $(T)/reaction
+NETNS_NEEDS := $(BUILD)/espalier $(addprefix $(T)/,espalierd-replay xfrm_event stream reaction host_tool)
 test-netns: $(NETNS_NEEDS) ## the real daemon in network namespaces of this host
 	@BUILD=$(BUILD) tests/run netns 900 $(NETNS_TESTS)
 

@@ -5,7 +5,7 @@
 #
 #   vpc 10.1.0.254 ── vpc|gateway|under ══ESP══ dc 169.254.10.2, 10.50.0.9
 #
-#   host_vrf.sh HOST_TOOL   (tests/netns/host_tool.c, built)
+#   host_vrf.sh HOST_TOOL   (build/tests/host_tool; vm/scenarios/host-vrf.sh runs it)
 #
 # shellcheck disable=SC2317 # claims are called by name
 set -u

@@ -13,25 +13,13 @@
 # shellcheck disable=SC2317 # claims are called by name
 set -u # no pipefail: `grep -q` may stop reading early
 root=$(cd "$(dirname "$0")/../.." && pwd)
-build=${BUILD:-build}
+tool=$(readlink -f "${BUILD:-build}/tests/host_tool")
 work=${HOST_TEST_WORK:-}
-
-build_tool() {
-	local sources objects
-	mapfile -t sources < <(cd "$root" && echo user/io/host*.c | tr ' ' '\n')
-	objects=("${sources[@]/%.c/.o}")
-	objects=("${objects[@]/#/$build/}")
-	(cd "$root" && make --no-print-directory BUILD="$build" "${objects[@]}" "$build/libcore.a" &&
-		gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -g -Iinclude -Iuser \
-			-o "$work/host_tool" tests/netns/host_tool.c "${objects[@]}" \
-			"$build/libcore.a" -lmnl) >"$work/build.log" 2>&1
-}
 
 if [ -z "$work" ]; then
 	[ "$(id -u)" -eq 0 ] || { echo "not ok host: needs root, for network namespaces"; exit 1; }
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
-	build_tool || { cat "$work/build.log"; echo "not ok host: the tool does not build"; exit 1; }
 	HOST_TEST_WORK=$work unshare --net --mount --pid --fork --kill-child --mount-proc "$0"
 	exit
 fi
@@ -40,7 +28,7 @@ title=host
 # shellcheck source=tests/netns/host_ground.sh
 . "$root/tests/netns/host_ground.sh"
 
-tool() { "$work/host_tool" --state "$work/state" "$@"; }
+tool() { "$tool" --state "$work/state" "$@"; }
 internet() { ip netns exec internet "$@"; }
 
 # Topology.
@@ -71,8 +59,8 @@ started() {
 
 far_ends() {
 	started "$work/tuns" tool echo tun0 tun1
-	started "$work/internet" internet "$work/host_tool" sniff u0
-	started "$work/vpc" vpc "$work/host_tool" sniff v0
+	started "$work/internet" internet "$tool" sniff u0
+	started "$work/vpc" vpc "$tool" sniff v0
 }
 
 # The kernel tells of a carrier up to a second late, and then gives the device its address.
@@ -214,7 +202,7 @@ no_vrf_is_said_in_one_sentence() {
 routes_begun() { ip route get fibmatch 20.4.147.223 from 10.1.0.254 iif vpc 2>/dev/null | grep -q ^20.4; }
 bulk_count() { ip route show table 2000 | grep -c '^20\.'; }
 killed_half_way_is_repaired() {
-	"$work/host_tool" --state "$work/state" --bulk 300000 apply >"$work/bulk" 2>&1 &
+	"$tool" --state "$work/state" --bulk 300000 apply >"$work/bulk" 2>&1 &
 	local pid=$!
 	until_true routes_begun && kill -KILL "$pid"
 	wait "$pid" && { echo "it was not killed"; return 1; }
