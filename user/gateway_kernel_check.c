@@ -6,6 +6,7 @@
  * What it finds different is then compared, told and repaired by the daemon itself.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -62,6 +63,28 @@ bool kernel_checking(const struct gateway *g)
 	return g->kernel->child;
 }
 
+/* Of the daemon's sockets the child keeps none: of one that was killed, none must look as if it
+ * were still listening, and of one that goes on, none must hold a port that it has left. */
+static pid_t fork_without_files(void)
+{
+	int ends[2];
+	pid_t child;
+	char byte;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	child = fork();
+	if (!child) {
+		close_range(STDERR_FILENO + 1, ~0u, 0);
+		return child;
+	}
+	close(ends[1]);
+	while (read(ends[0], &byte, 1) < 0 && errno == EINTR)
+		; /* until the child has closed the other end, with all else */
+	close(ends[0]);
+	return child;
+}
+
 bool kernel_check(struct gateway *g)
 {
 	struct kernel *k = g->kernel;
@@ -73,11 +96,9 @@ bool kernel_check(struct gateway *g)
 	if (!kernel_catch_up(g, SLICES))
 		return ++k->put_off < PUT_OFF;
 	k->changes = g->slow.changes;
-	child = fork();
+	child = fork_without_files();
 	if (!child) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		/* A killed daemon's socket must not look as if it were still listening. */
-		close_range(STDERR_FILENO + 1, ~0u, 0);
 		setpriority(PRIO_PROCESS, 0, NICE);
 		_exit(look(g));
 	}
